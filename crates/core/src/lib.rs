@@ -1,0 +1,16 @@
+//! The words every other crate shares: ids, roles, plans, problem codes, and the sources of time and randomness.
+//! It does no input or output, so that anything may depend on it.
+
+mod clock;
+mod id;
+mod problem;
+mod role;
+mod secret;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use id::{
+    AnalysisId, IdError, IdSource, JobId, ManuscriptId, ProjectId, RevisionId, SessionId, TenantId, UserId,
+};
+pub use problem::{ProblemCode, ProblemDefinition};
+pub use role::{Role, UnknownRole};
+pub use secret::{Secret, random_token};
