@@ -3,6 +3,7 @@
 
 mod clock;
 mod id;
+mod job;
 mod problem;
 mod role;
 mod secret;
@@ -11,6 +12,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use id::{
     AnalysisId, IdError, IdSource, JobId, ManuscriptId, ProjectId, RevisionId, SessionId, TenantId, UserId,
 };
+pub use job::{AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, SettleUpload, UnknownJobKind};
 pub use problem::{ProblemCode, ProblemDefinition};
 pub use role::{Role, UnknownRole};
 pub use secret::{Secret, random_token};

@@ -77,6 +77,8 @@ problems! {
         "There is no such revision of this manuscript.";
     AnalysisNotFound "analysis-not-found" 404 "No such analysis"
         "There is no such analysis in this project. A deleted one counts as missing.";
+    TooManyWorkspaces "too-many-workspaces" 409 "You are in as many workspaces as a person may be"
+        "A person may be in a hundred workspaces. Leave or delete one before creating another.";
     PreconditionFailed "precondition-failed" 412 "The resource has changed since you read it"
         "`If-Match` names another version than the present one. Read the resource again and repeat the change on what you find.";
     IdempotencyMismatch "idempotency-key-reused" 422 "The idempotency key belongs to another request"

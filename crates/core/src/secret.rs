@@ -35,5 +35,6 @@ pub fn random_token(bytes: usize) -> Secret {
     let mut random = vec![0_u8; bytes];
     #[expect(clippy::expect_used, reason = "without randomness no secret can be made")]
     getrandom::fill(&mut random).expect("the operating system gives random bytes");
-    Secret(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    Secret(random.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }
