@@ -1,0 +1,77 @@
+//! The issuer's published keys, read once into the form that checks signatures. What cannot be used safely is
+//! left out, so that a token naming it is refused like one naming no key at all.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Longest key name that is looked up, in bytes.
+pub(crate) const MAX_KID_BYTES: usize = 200;
+
+/// Members that only private or symmetric keys have.
+const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// A public key together with the one algorithm it may be used with.
+pub(crate) struct PublicKey {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: DecodingKey,
+}
+
+/// The keys of one successful fetch, by name.
+#[derive(Default)]
+pub(crate) struct KeySet {
+    keys: HashMap<String, Arc<PublicKey>>,
+    pub(crate) fetched_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+impl KeySet {
+    /// Reads a JWKS document; keys of no use here are skipped, and of two with one name the first counts.
+    pub(crate) fn parse(document: &[u8], fetched_at: Timestamp) -> Result<Self, serde_json::Error> {
+        let document: Document = serde_json::from_slice(document)?;
+        let mut keys = HashMap::new();
+        for (name, key) in document.keys.into_iter().filter_map(public_key) {
+            keys.entry(name).or_insert_with(|| Arc::new(key));
+        }
+        Ok(Self { keys, fetched_at })
+    }
+
+    pub(crate) fn get(&self, kid: &str) -> Option<Arc<PublicKey>> {
+        self.keys.get(kid).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+fn public_key(value: Value) -> Option<(String, PublicKey)> {
+    if SECRET_MEMBERS.iter().any(|member| value.get(member).is_some()) {
+        return None;
+    }
+    let jwk: Jwk = serde_json::from_value(value).ok()?;
+    let (algorithm, named) = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        _ => return None,
+    };
+    let common = &jwk.common;
+    let signs = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|list| list.contains(&KeyOperations::Verify))
+        && common.key_algorithm.is_none_or(|algorithm| algorithm == named);
+    let name = common.key_id.clone().filter(|kid| (1..=MAX_KID_BYTES).contains(&kid.len()))?;
+    let key = DecodingKey::from_jwk(&jwk).ok()?;
+    signs.then_some((name, PublicKey { algorithm, key }))
+}
