@@ -1,1 +1,38 @@
-//! placeholder
+//! The only way to the database: tenant transactions opened from an authority, control statements behind named
+//! functions, migrations, and the catalogue of tables. No other crate has an SQL client, so none can go around them.
+
+mod authority;
+mod catalogue;
+mod connect;
+mod control;
+mod error;
+mod issuer_db;
+mod login;
+mod migrate;
+mod pool;
+pub mod probe;
+mod queries;
+mod query;
+mod tenant;
+mod tls;
+mod url;
+
+pub use authority::{Authority, ConfirmedMembership, NewWorkspace};
+pub use catalogue::{Kind, TABLES, Table};
+pub use connect::{Statements, connect_check};
+pub use control::ControlDb;
+pub use error::{DbError, Refusal};
+pub use issuer_db::IssuerDb;
+pub use login::LoginError;
+pub use migrate::{
+    MIGRATIONS, MigrateError, Migration, Migrator, Passwords, Progress, RoleNames, RuntimeLogins,
+    newest_version,
+};
+pub use pool::PoolOptions;
+pub use queries::{
+    analyses, directory, events, idempotency, issuer, jobs, manuscripts, memberships, projects, purge,
+    revisions, workspaces,
+};
+pub use query::{Call, Page, Position};
+pub use tenant::{Pipeline, TenantDb, TenantTx};
+pub use url::{DatabaseUrl, SslMode, UrlError};

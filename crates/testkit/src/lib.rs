@@ -1,1 +1,24 @@
-//! placeholder
+//! What tests share: one real database that is prepared once, an issuer of real tokens, and a delaying proxy.
+//!
+//! Most tests take a fresh *tenant* in the shared database and so run amid other tenants' noise.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails by panicking")]
+
+mod database;
+mod issuer;
+mod proxy;
+
+pub use database::{Database, ENVIRONMENT, Testbed};
+pub use issuer::TestIssuer;
+pub use proxy::DelayingProxy;
+
+use std::path::PathBuf;
+
+/// Returns a file or folder of the material beside the checkout, or prints that the test is skipped.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
+    if root.exists() {
+        return Some(root);
+    }
+    println!("skipped: ../shared/{path} is not here");
+    None
+}

@@ -1,0 +1,106 @@
+//! Who may open a tenant transaction, and why. An [`Authority`] can be made only from the sources below: never from
+//! an id that came in a URL or a body.
+
+use novelfoundry_core::{JobId, Role, TenantId, UserId};
+use novelfoundry_identity::VerifiedClaims;
+
+use crate::queries::jobs::ClaimedJob;
+
+/// The right to act inside one tenant.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    tenant: TenantId,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A person; membership and role are checked by each transaction.
+    Member(UserId),
+    /// A worker; the lease is checked by each transaction.
+    Job { job: JobId, fencing_token: i64 },
+    /// The making of a workspace that nobody is a member of yet.
+    Provisioning(UserId),
+}
+
+impl Authority {
+    /// Takes the workspace that verified claims name; `None` where they name none.
+    pub fn from_claims(claims: &VerifiedClaims) -> Option<Self> {
+        let tenant = claims.tenant_id()?;
+        Some(Self { tenant, source: Source::Member(claims.user_id()) })
+    }
+
+    /// Takes the workspace of a claimed job.
+    pub fn from_job(job: &ClaimedJob) -> Self {
+        Self {
+            tenant: job.tenant_id(),
+            source: Source::Job { job: job.job_id(), fencing_token: job.fencing_token() },
+        }
+    }
+
+    /// Takes a workspace that the directory confirmed for the token's person.
+    pub fn from_membership(membership: &ConfirmedMembership) -> Self {
+        Self { tenant: membership.tenant_id, source: Source::Member(membership.user_id) }
+    }
+
+    /// Takes a workspace that is being made.
+    pub fn from_provisioning(workspace: &NewWorkspace) -> Self {
+        Self { tenant: workspace.tenant_id, source: Source::Provisioning(workspace.user_id) }
+    }
+
+    /// Returns the tenant.
+    pub fn tenant_id(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Returns the acting person; `None` for a worker.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.source {
+            Source::Member(user) | Source::Provisioning(user) => Some(user),
+            Source::Job { .. } => None,
+        }
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// A workspace that the directory lists for the person of a verified token.
+#[derive(Clone, Debug)]
+pub struct ConfirmedMembership {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) user_id: UserId,
+    pub(crate) name: String,
+}
+
+impl ConfirmedMembership {
+    /// Returns the workspace.
+    pub fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+
+    /// Returns the workspace's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// A workspace to be made, for the person who will own it.
+#[derive(Clone, Debug)]
+pub struct NewWorkspace {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) user_id: UserId,
+}
+
+impl NewWorkspace {
+    /// Returns the workspace's id.
+    pub fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+}
+
+/// What a transaction asks of a member; workers and provisioning are checked by their own guards.
+pub(crate) fn minimum(role: Role) -> &'static str {
+    role.as_str()
+}

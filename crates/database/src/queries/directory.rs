@@ -1,0 +1,107 @@
+//! The directory of people and their workspaces: control tables only.
+
+use novelfoundry_core::{TenantId, UserId};
+use novelfoundry_identity::VerifiedClaims;
+use tokio_postgres::Row;
+
+use crate::{
+    ConfirmedMembership, ControlDb, DbError,
+    query::{FromRow, Query, all, get, optional, parameters, query},
+};
+
+/// A workspace as the directory lists it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The workspace.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub name: String,
+}
+
+impl FromRow for Listed {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self { tenant_id: TenantId::from_uuid(get(row, "tenant_id")?), name: get(row, "tenant_name")? })
+    }
+}
+
+static REMEMBER: Query = query!(
+    "directory.remember",
+    [UUID, TEXT],
+    "insert into app.users (user_id, email)
+     values ($1, $2)
+         on conflict (user_id) do update set email = excluded.email
+      where users.email is distinct from excluded.email"
+);
+
+/// Records a person, or their changed address.
+pub async fn remember(db: &ControlDb, user: UserId, email: Option<&str>) -> Result<(), DbError> {
+    db.query(&REMEMBER, parameters![user.as_uuid(), email.map(str::to_owned)]).await.map(drop)
+}
+
+static WORKSPACES: Query = query!(
+    "directory.workspaces",
+    [UUID],
+    "select tenant_id, tenant_name
+       from app.user_tenants
+      where user_id = $1
+      order by created_at, tenant_id
+      limit 100"
+);
+
+/// Lists the workspaces of the token's person, oldest first, a hundred at most.
+pub async fn workspaces(db: &ControlDb, claims: &VerifiedClaims) -> Result<Vec<Listed>, DbError> {
+    all(&db.query(&WORKSPACES, parameters![claims.user_id().as_uuid()]).await?)
+}
+
+static CONFIRM: Query = query!(
+    "directory.confirm",
+    [UUID, UUID],
+    "select tenant_id, tenant_name
+       from app.user_tenants
+      where tenant_id = $1 and user_id = $2"
+);
+
+/// Confirms that the token's person belongs to a workspace.
+pub async fn confirm(
+    db: &ControlDb,
+    claims: &VerifiedClaims,
+    tenant: TenantId,
+) -> Result<Option<ConfirmedMembership>, DbError> {
+    let rows = db.query(&CONFIRM, parameters![tenant.as_uuid(), claims.user_id().as_uuid()]).await?;
+    Ok(optional::<Listed>(&rows)?.map(|listed| ConfirmedMembership {
+        tenant_id: listed.tenant_id,
+        user_id: claims.user_id(),
+        name: listed.name,
+    }))
+}
+
+static ACTIVATE_SESSION: Query = query!(
+    "directory.activate_session",
+    [UUID, UUID, UUID],
+    "insert into app.session_tenants (session_id, user_id, tenant_id)
+     values ($1, $2, $3)
+         on conflict (session_id) do update set tenant_id = excluded.tenant_id, activated_at = now()
+      where session_tenants.user_id = excluded.user_id"
+);
+
+static ACTIVATE_DEFAULT: Query = query!(
+    "directory.activate_default",
+    [UUID, UUID],
+    "insert into app.users (user_id, default_tenant_id)
+     values ($1, $2)
+         on conflict (user_id) do update set default_tenant_id = excluded.default_tenant_id"
+);
+
+/// Makes a workspace the active one of the token's session, or the person's default where the token has no session.
+pub async fn activate(
+    db: &ControlDb,
+    claims: &VerifiedClaims,
+    membership: &ConfirmedMembership,
+) -> Result<(), DbError> {
+    let (user, tenant) = (membership.user_id.as_uuid(), membership.tenant_id.as_uuid());
+    match claims.session_id() {
+        Some(session) => db.query(&ACTIVATE_SESSION, parameters![session.as_uuid(), user, tenant]).await,
+        None => db.query(&ACTIVATE_DEFAULT, parameters![user, tenant]).await,
+    }
+    .map(drop)
+}

@@ -1,0 +1,14 @@
+//! One file of statements an aggregate. `$1` of every tenant statement is the tenant, put there by the transaction.
+
+pub mod analyses;
+pub mod directory;
+pub mod events;
+pub mod idempotency;
+pub mod issuer;
+pub mod jobs;
+pub mod manuscripts;
+pub mod memberships;
+pub mod projects;
+pub mod purge;
+pub mod revisions;
+pub mod workspaces;

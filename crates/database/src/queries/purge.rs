@@ -1,0 +1,162 @@
+//! Purging what was marked deleted: children first, in bounded batches, never by ON DELETE CASCADE.
+
+use jiff::Timestamp;
+use novelfoundry_core::{ManuscriptId, ProjectId, RevisionId};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{
+    Call, ControlDb, DbError,
+    query::{FromRow, Query, all, get, nothing, parameters, query},
+};
+
+/// A revision whose object is to be deleted.
+#[derive(Clone, Debug)]
+pub struct Doomed {
+    /// Its manuscript.
+    pub manuscript_id: ManuscriptId,
+    /// Its id.
+    pub revision_id: RevisionId,
+    /// Where its object lies.
+    pub object_key: String,
+    /// Until when its ticket can put the object back.
+    pub expires_at: Timestamp,
+}
+
+impl FromRow for Doomed {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            manuscript_id: ManuscriptId::from_uuid(get(row, "manuscript_id")?),
+            revision_id: RevisionId::from_uuid(get(row, "revision_id")?),
+            object_key: get(row, "object_key")?,
+            expires_at: get(row, "expires_at")?,
+        })
+    }
+}
+
+static DOOMED: Query = query!(
+    "purge.doomed",
+    [UUID, UUID, UUID, INT8],
+    "select manuscript_id, revision_id, object_key, expires_at
+       from app.revisions
+      where tenant_id = $1 and project_id = $2 and ($3::uuid is null or manuscript_id = $3) and state = 'deleted'
+      order by manuscript_id, revision_id
+      limit $4"
+);
+
+/// Lists deleted revisions of a project, or of one manuscript.
+pub fn doomed(project: ProjectId, manuscript: Option<ManuscriptId>, limit: i64) -> Call<Vec<Doomed>> {
+    Call::new(&DOOMED, parameters![project.as_uuid(), manuscript.map(ManuscriptId::as_uuid), limit], all)
+}
+
+static BURY: Query = query!(
+    "purge.bury",
+    [UUID, TEXT, TIMESTAMPTZ],
+    "insert into app.object_tombstones (tenant_id, object_key, keep_until)
+     values ($1, $2, $3)
+         on conflict (tenant_id, object_key) do nothing"
+);
+
+/// Records that an object stays deleted; stands before the deletion of the revision's row.
+pub fn bury(object_key: String, keep_until: Timestamp) -> Call<()> {
+    Call::new(&BURY, parameters![object_key, keep_until], nothing)
+}
+
+static DELETE_ANALYSES: Query = query!(
+    "purge.delete_analyses",
+    [UUID, UUID, UUID, UUID],
+    "delete from app.analyses
+      where tenant_id = $1 and project_id = $2 and manuscript_id = $3 and revision_id = $4"
+);
+
+static DELETE_REVISION: Query = query!(
+    "purge.delete_revision",
+    [UUID, UUID, UUID, UUID],
+    "delete from app.revisions
+      where tenant_id = $1 and project_id = $2 and manuscript_id = $3 and revision_id = $4 and state = 'deleted'"
+);
+
+/// Deletes a deleted revision's rows: its analyses, then itself.
+pub fn delete_revision(project: ProjectId, doomed: &Doomed) -> (Call<()>, Call<()>) {
+    let values =
+        || parameters![project.as_uuid(), doomed.manuscript_id.as_uuid(), doomed.revision_id.as_uuid()];
+    (Call::new(&DELETE_ANALYSES, values(), nothing), Call::new(&DELETE_REVISION, values(), nothing))
+}
+
+static DELETE_EXPIRED: Query = query!(
+    "purge.delete_expired",
+    [UUID, UUID, UUID],
+    "delete from app.revisions
+      where tenant_id = $1 and project_id = $2 and ($3::uuid is null or manuscript_id = $3) and state = 'expired'"
+);
+
+static DELETE_MANUSCRIPTS: Query = query!(
+    "purge.delete_manuscripts",
+    [UUID, UUID, UUID],
+    "delete from app.manuscripts
+      where tenant_id = $1 and project_id = $2 and ($3::uuid is null or manuscript_id = $3)
+        and (deleted_at is not null
+             or exists (select from app.projects p
+                         where p.tenant_id = $1 and p.project_id = $2 and p.deleted_at is not null))"
+);
+
+static DELETE_PROJECT: Query = query!(
+    "purge.delete_project",
+    [UUID, UUID, UUID],
+    "delete from app.projects
+      where tenant_id = $1 and project_id = $2 and deleted_at is not null and $3::uuid is null"
+);
+
+/// Deletes what is left once no revision is: expired tickets, the manuscripts, and the project where it is that.
+pub fn delete_parents(
+    project: ProjectId,
+    manuscript: Option<ManuscriptId>,
+) -> (Call<()>, Call<()>, Call<()>) {
+    let values = || parameters![project.as_uuid(), manuscript.map(ManuscriptId::as_uuid)];
+    (
+        Call::new(&DELETE_EXPIRED, values(), nothing),
+        Call::new(&DELETE_MANUSCRIPTS, values(), nothing),
+        Call::new(&DELETE_PROJECT, values(), nothing),
+    )
+}
+
+/// An object whose last ticket has ended.
+#[derive(Clone, Debug)]
+pub struct Tombstone {
+    tenant_id: Uuid,
+    /// Where the object lay.
+    pub object_key: String,
+}
+
+impl FromRow for Tombstone {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self { tenant_id: get(row, "tenant_id")?, object_key: get(row, "object_key")? })
+    }
+}
+
+static DUE: Query = query!(
+    "purge.due_tombstones",
+    [INT8],
+    "select tenant_id, object_key
+       from app.object_tombstones
+      where keep_until < now()
+      order by keep_until
+      limit $1"
+);
+
+/// Lists tombstones whose time has come: the object is deleted once more, then the tombstone.
+pub async fn due_tombstones(db: &ControlDb, limit: i64) -> Result<Vec<Tombstone>, DbError> {
+    all(&db.query(&DUE, parameters![limit]).await?)
+}
+
+static REMOVE: Query = query!(
+    "purge.remove_tombstone",
+    [UUID, TEXT],
+    "delete from app.object_tombstones
+      where tenant_id = $1 and object_key = $2"
+);
+
+/// Removes a tombstone.
+pub async fn remove_tombstone(db: &ControlDb, tombstone: &Tombstone) -> Result<(), DbError> {
+    db.query(&REMOVE, parameters![tombstone.tenant_id, tombstone.object_key.clone()]).await.map(drop)
+}

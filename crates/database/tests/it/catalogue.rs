@@ -1,0 +1,108 @@
+//! The schema against the rules it promises: the catalogue, keys, policies and grants, read from the live database.
+
+use novelfoundry_database::{Kind, TABLES};
+use novelfoundry_testkit::Database;
+
+async fn texts(database: &Database, sql: &str) -> Vec<String> {
+    let rows = database.sql(sql).await.unwrap();
+    rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[tokio::test]
+async fn the_catalogue_lists_every_table_and_no_other() {
+    let database = Database::shared().await;
+    let mut listed: Vec<_> = TABLES.iter().map(|table| table.name.to_owned()).collect();
+    listed.sort();
+    let live = "select relname from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'p') order by relname collate \"C\"";
+    assert_eq!(listed, texts(&database, live).await);
+}
+
+#[tokio::test]
+async fn every_key_of_a_tenant_table_begins_with_the_tenant() {
+    let database = Database::shared().await;
+    for table in TABLES.iter().filter(|table| table.kind == Kind::Tenant) {
+        let wrong = format!(
+            "select conname from pg_constraint
+              where conrelid = 'app.{0}'::regclass and contype in ('p', 'u', 'x', 'f')
+                and conkey[1] <> (select attnum from pg_attribute where attrelid = 'app.{0}'::regclass and attname = 'tenant_id')
+                and confrelid <> 'app.plans'::regclass
+              union all
+             select indexrelid::regclass::text from pg_index
+              where indrelid = 'app.{0}'::regclass
+                and indkey[0] <> (select attnum from pg_attribute where attrelid = 'app.{0}'::regclass and attname = 'tenant_id')",
+            table.name
+        );
+        assert_eq!(texts(&database, &wrong).await, Vec::<String>::new(), "{}", table.name);
+    }
+    let forbidden = "select tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                      where c.relnamespace = 'app'::regnamespace and not t.tgisinternal
+                      union all
+                     select polname from pg_policy p join pg_class c on c.oid = p.polrelid
+                      where c.relnamespace = 'app'::regnamespace and not p.polpermissive
+                      union all
+                     select relname from pg_class where relnamespace = 'app'::regnamespace and relkind = 'S'
+                      union all
+                     select conname from pg_constraint
+                      where connamespace = 'app'::regnamespace and contype = 'f' and confdeltype in ('n', 'd', 'c')";
+    assert_eq!(texts(&database, forbidden).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn row_security_is_enabled_and_forced_wherever_a_tenant_is_named() {
+    let database = Database::shared().await;
+    let open = "select c.relname from pg_class c
+                  join pg_attribute a on a.attrelid = c.oid and a.attname in ('tenant_id', 'user_id', 'default_tenant_id')
+                 where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace) and c.relkind in ('r', 'p')
+                   and not (c.relrowsecurity and c.relforcerowsecurity)";
+    assert_eq!(texts(&database, open).await, Vec::<String>::new());
+    let subselects = "select polname from pg_policy p join pg_class c on c.oid = p.polrelid
+                       where c.relnamespace = 'app'::regnamespace
+                         and coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '') ilike '%select%'";
+    assert_eq!(texts(&database, subselects).await, Vec::<String>::new());
+}
+
+/// Who may do what, on which table and column: a change of it is a decision, so it is a snapshot.
+#[tokio::test]
+async fn the_grant_matrix_is_as_decided() {
+    let database = Database::shared().await;
+    let matrix = "
+        select line from (
+          select format('%s %s %s', r.rolname, c.oid::regclass,
+                   string_agg(lower(a.privilege_type), ', ' order by a.privilege_type)) as line
+            from pg_class c
+            cross join lateral aclexplode(c.relacl) a
+            join pg_roles r on r.oid = a.grantee
+           where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace) and r.rolname <> 'novelfoundry_owner'
+           group by r.rolname, c.oid
+          union all
+          select format('%s %s (%s) %s', r.rolname, c.oid::regclass,
+                   string_agg(distinct t.attname, ', ' order by t.attname), lower(a.privilege_type))
+            from pg_class c
+            join pg_attribute t on t.attrelid = c.oid
+            cross join lateral aclexplode(t.attacl) a
+            join pg_roles r on r.oid = a.grantee
+           where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace) and r.rolname <> 'novelfoundry_owner'
+           group by r.rolname, c.oid, a.privilege_type
+          union all
+          select format('%s %s execute', coalesce(r.rolname, 'PUBLIC'), p.oid::regprocedure)
+            from pg_proc p
+            cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+            left join pg_roles r on r.oid = a.grantee
+           where p.pronamespace in ('app'::regnamespace, 'issuer'::regnamespace)
+             and r.rolname is distinct from 'novelfoundry_owner'
+        ) lines order by line collate \"C\"";
+    insta::assert_snapshot!(texts(&database, matrix).await.join("\n"));
+}
+
+#[tokio::test]
+async fn every_table_and_function_is_commented() {
+    let database = Database::shared().await;
+    let bare = "select c.relname from pg_class c
+                 where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace) and c.relkind in ('r', 'p')
+                   and obj_description(c.oid, 'pg_class') is null
+                 union all
+                select p.proname from pg_proc p
+                 where p.pronamespace in ('app'::regnamespace, 'issuer'::regnamespace)
+                   and obj_description(p.oid, 'pg_proc') is null";
+    assert_eq!(texts(&database, bare).await, Vec::<String>::new());
+}

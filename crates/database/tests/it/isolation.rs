@@ -1,0 +1,138 @@
+//! Row level security from the first row: another tenant's things cannot be read, written or counted.
+
+use novelfoundry_core::{ProjectId, Role, TenantId, UserId};
+use novelfoundry_database::{Authority, DbError, Page, Refusal, projects};
+use novelfoundry_testkit::{Database, TestIssuer};
+
+#[tokio::test]
+async fn a_project_is_seen_by_its_tenant_only() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(2).await;
+    let anna = Authority::from_claims(&issuer.writer(&db).await).unwrap();
+    let bruno = Authority::from_claims(&issuer.writer(&db).await).unwrap();
+    let id = ProjectId::from_uuid(issuer.id());
+    let author = anna.user_id().unwrap();
+    db.write(&anna, Role::Editor, "test.create", projects::insert(id, "Salt".into(), author)).await.unwrap();
+
+    let mine = db.read(&anna, Role::Viewer, "test.read", projects::by_id(id)).await.unwrap();
+    assert_eq!(mine.unwrap().title, "Salt");
+    assert!(db.read(&bruno, Role::Viewer, "test.read", projects::by_id(id)).await.unwrap().is_none());
+    let page = Page { after: None, limit: 100 };
+    assert!(db.read(&bruno, Role::Viewer, "test.list", projects::list(page)).await.unwrap().is_empty());
+    let renamed = projects::update_title(id, "Theirs".into(), None);
+    assert!(db.write(&bruno, Role::Editor, "test.rename", renamed).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn strangers_and_viewers_leave_no_row() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(2).await;
+    let owner = issuer.writer(&db).await;
+    let tenant = owner.tenant_id().unwrap();
+    let viewer = UserId::from_uuid(issuer.id());
+    let removed = UserId::from_uuid(issuer.id());
+    for user in [viewer, removed] {
+        let sql = format!("insert into app.memberships values ('{tenant}', '{user}', 'viewer')");
+        database.sql(&sql).await.unwrap();
+    }
+    database.sql(&format!("delete from app.memberships where user_id = '{removed}'")).await.unwrap();
+    let stranger = UserId::from_uuid(issuer.id());
+    let cases =
+        [(viewer, Refusal::RoleTooLow), (removed, Refusal::NotAMember), (stranger, Refusal::NotAMember)];
+    for (user, expected) in cases {
+        let authority = Authority::from_claims(&issuer.claims(user, Some(tenant)).await).unwrap();
+        let id = ProjectId::from_uuid(issuer.id());
+        let insert = projects::insert(id, "Not mine".into(), user);
+        match db.write(&authority, Role::Editor, "test.create", insert).await {
+            Err(DbError::Refused(refusal)) => assert_eq!(refusal, expected),
+            other => panic!("{user}: {other:?}"),
+        }
+        assert_eq!(count(&database, tenant).await, 0);
+    }
+}
+
+/// The guard stands before an INSERT *and its COMMIT* that are already on the wire.
+#[tokio::test]
+async fn a_pipelined_commit_behind_a_refusing_guard_commits_nothing() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(1).await;
+    let owner = issuer.writer(&db).await;
+    let tenant = owner.tenant_id().unwrap();
+    let client = database.connect_as(&database.tenant).await.unwrap();
+    let stranger = UserId::from_uuid(issuer.id());
+    for (user, rows) in [(stranger, 0), (owner.user_id(), 1)] {
+        let set = format!("set local app.tenant_id = '{tenant}'");
+        let guard = format!("select app.require_role('{tenant}', '{user}', 'editor')");
+        let id = issuer.id();
+        let insert = format!(
+            "insert into app.projects (tenant_id, project_id, title, created_by) values ('{tenant}', '{id}', 'x', '{user}')"
+        );
+        let (begun, _, guarded, _, _) = futures_util::join!(
+            client.batch_execute("begin"),
+            client.batch_execute(&set),
+            client.batch_execute(&guard),
+            client.batch_execute(&insert),
+            client.batch_execute("commit"),
+        );
+        begun.unwrap();
+        assert_eq!(guarded.is_ok(), rows == 1);
+        assert_eq!(count(&database, tenant).await, rows, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_context_the_login_sees_and_writes_nothing() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(1).await;
+    let tenant = issuer.writer(&db).await.tenant_id().unwrap();
+    for setting in ["", "set app.tenant_id = '';", "set app.tenant_id = 'x';", "begin; commit;"] {
+        let rows =
+            database.sql_as(&database.tenant, &format!("{setting} select count(*) from app.tenants")).await;
+        assert_eq!(rows.unwrap().last().unwrap()[0].as_deref(), Some("0"), "{setting}");
+    }
+    let insert = format!(
+        "insert into app.projects (tenant_id, project_id, title, created_by) values ('{tenant}', '{tenant}', 'x', '{tenant}')"
+    );
+    let refused = database.sql_as(&database.tenant, &insert).await.unwrap_err();
+    assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"));
+}
+
+#[tokio::test]
+async fn a_setting_and_claims_that_differ_name_no_tenant() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(1).await;
+    let tenant = issuer.writer(&db).await.tenant_id().unwrap();
+    let other = TenantId::from_uuid(issuer.id());
+    let claims = |tenant: &str| {
+        format!("set request.jwt.claims = '{{\"app_metadata\":{{\"tenant_id\":\"{tenant}\"}}}}';")
+    };
+    let upper = tenant.to_string().to_uppercase();
+    let cases = [
+        (format!("set app.tenant_id = '{tenant}';"), "1"),
+        (claims(&tenant.to_string()), "1"),
+        (format!("set app.tenant_id = '{tenant}'; {}", claims(&upper)), "1"),
+        (format!("set app.tenant_id = '{tenant}'; {}", claims(&other.to_string())), "0"),
+        (format!("set app.tenant_id = '{tenant}'; set request.jwt.claims = '{{}}';"), "1"),
+        (format!("set app.tenant_id = 'x'; {}", claims(&tenant.to_string())), "0"),
+        (claims("x"), "0"),
+        ("set request.jwt.claims = '[]';".into(), "0"),
+        (format!("set request.jwt.claims = '{{\"user_metadata\":{{\"tenant_id\":\"{tenant}\"}}}}';"), "0"),
+    ];
+    for (setting, expected) in cases {
+        let sql = format!("{setting} select count(*) from app.tenants where tenant_id = '{tenant}'");
+        let rows = database.sql_as(&database.tenant, &sql).await.unwrap();
+        assert_eq!(rows.last().unwrap()[0].as_deref(), Some(expected), "{setting}");
+    }
+    let garbage = "set request.jwt.claims = '{'; select count(*) from app.tenants";
+    assert!(database.sql_as(&database.tenant, garbage).await.is_err());
+}
+
+async fn count(database: &Database, tenant: TenantId) -> i64 {
+    let sql = format!("select count(*) from app.projects where tenant_id = '{tenant}'");
+    database.sql(&sql).await.unwrap()[0][0].as_deref().unwrap().parse().unwrap()
+}

@@ -1,0 +1,8 @@
+//! Tests of the schema and of the tenant transaction against a real server.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod catalogue;
+mod isolation;
+mod migrate;
+mod token_hook;
+mod transaction;

@@ -1,0 +1,93 @@
+//! The migrator: two at once, an edited past, resumed steps, floors, and logins that see too much.
+
+use novelfoundry_database::{
+    LoginError, MIGRATIONS, MigrateError, Migration, Migrator, PoolOptions, RoleNames, Statements, TenantDb,
+    newest_version,
+};
+use novelfoundry_testkit::Database;
+
+fn roles() -> RoleNames {
+    RoleNames::with_prefix("novelfoundry").unwrap()
+}
+
+const OPTIONS: PoolOptions = PoolOptions { size: 1, statements: Statements::Named };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_at_once_apply_each_migration_once() {
+    let empty = Database::empty().await;
+    let run = async || Migrator::connect(&empty, roles()).await.unwrap().migrate(|_| {}).await.unwrap();
+    let (one, two) = tokio::join!(run(), run());
+    let mut applied = [one, two].concat();
+    applied.sort_unstable();
+    assert_eq!(applied, MIGRATIONS.iter().map(|migration| migration.version).collect::<Vec<_>>());
+    assert_eq!(run().await, Vec::<i32>::new());
+}
+
+const FIRST: Migration = Migration { version: 1, name: "0001_a", sql: "create table app.a (x int)" };
+const EDITED: Migration = Migration { version: 1, name: "0001_a", sql: "create table app.a (x bigint)" };
+const BROKEN: Migration =
+    Migration { version: 2, name: "0002_b", sql: "create table app.b (x int); select 1/0" };
+const STEPS: Migration = Migration {
+    version: 2,
+    name: "0002_steps",
+    sql: "-- no transaction\ncreate index concurrently if not exists one on app.a (x)\n--;\ncreate index concurrently if not exists two on app.a ((1/x))\n--;\ncreate table if not exists app.after (y int)\n--;\n",
+};
+const FLOOR: Migration = Migration { version: 3, name: "0003_floor", sql: "-- floor: 3\nselect 1" };
+
+#[tokio::test]
+async fn an_edited_past_is_refused_and_a_broken_migration_leaves_nothing() {
+    let empty = Database::empty().await;
+    let migrate = async |migrations| {
+        Migrator::connect(&empty, roles()).await.unwrap().with_migrations(migrations).migrate(|_| {}).await
+    };
+    assert_eq!(migrate(&[FIRST]).await.unwrap(), [1]);
+    assert!(matches!(migrate(&[EDITED]).await, Err(MigrateError::Edited { .. })));
+    assert!(matches!(migrate(&[FIRST, BROKEN]).await, Err(MigrateError::Failed { name: "0002_b", .. })));
+    let database = Database { admin: empty.clone(), ..Database::shared().await };
+    assert!(database.sql("select from app.b").await.is_err(), "half a migration stayed");
+    assert_eq!(migrate(&[FIRST]).await.unwrap(), Vec::<i32>::new());
+}
+
+#[tokio::test]
+async fn steps_outside_a_transaction_are_resumed_and_a_floor_refuses_old_programs() {
+    let empty = Database::empty().await;
+    let database = Database { admin: empty.clone(), ..Database::shared().await };
+    let migrate = async |migrations| {
+        Migrator::connect(&empty, roles()).await.unwrap().with_migrations(migrations).migrate(|_| {}).await
+    };
+    migrate(&[FIRST]).await.unwrap();
+    database.sql("insert into app.a values (0)").await.unwrap();
+    assert!(matches!(migrate(&[FIRST, STEPS]).await, Err(MigrateError::Failed { .. })), "1/0 in an index");
+    let steps = database.sql("select steps from app.schema_history where version = 2").await.unwrap();
+    assert_eq!(steps[0][0].as_deref(), Some("1"));
+    database.sql("update app.a set x = 1; drop index app.two").await.unwrap();
+    assert_eq!(migrate(&[FIRST, STEPS]).await.unwrap(), [2]);
+    assert_eq!(migrate(&[FIRST, STEPS, FLOOR]).await.unwrap(), [3]);
+    // One that knows a newer schema still runs an older program's migrations; below the floor it does not.
+    assert!(matches!(migrate(&[FIRST]).await, Err(MigrateError::ProgramTooOld { floor: 3, known: 1 })));
+}
+
+#[tokio::test]
+async fn privileged_logins_and_unfit_schemas_are_refused() {
+    let database = Database::fresh().await;
+    let admin = TenantDb::connect(&database.admin, "novelfoundry/test", OPTIONS).await;
+    assert!(matches!(admin, Err(LoginError::Privileged { .. })), "{:?}", admin.err());
+    TenantDb::connect(&database.tenant, "novelfoundry/test", OPTIONS).await.unwrap();
+    let newest = newest_version(MIGRATIONS);
+    database
+        .sql(&format!("update app.schema_history set floor = {} where version = 1", newest + 1))
+        .await
+        .unwrap();
+    let old = TenantDb::connect(&database.tenant, "novelfoundry/test", OPTIONS).await;
+    assert!(matches!(old, Err(LoginError::ProgramTooOld { .. })), "{:?}", old.err());
+    database
+        .sql(&format!("delete from app.schema_history where version = 1 or version = {newest}"))
+        .await
+        .unwrap();
+    let behind = TenantDb::connect(&database.tenant, "novelfoundry/test", OPTIONS).await;
+    assert!(matches!(behind, Err(LoginError::SchemaTooOld { .. })), "{:?}", behind.err());
+    let empty = Database::empty().await;
+    let url = novelfoundry_database::DatabaseUrl { database: empty.database, ..database.tenant.clone() };
+    let none = TenantDb::connect(&url, "novelfoundry/test", OPTIONS).await;
+    assert!(matches!(none, Err(LoginError::NoSchema)), "{:?}", none.err());
+}

@@ -1,0 +1,70 @@
+//! The access-token hook: the one place that decides which workspace a token names.
+
+use novelfoundry_core::UserId;
+use novelfoundry_database::{NewWorkspace, directory, workspaces};
+use novelfoundry_testkit::{Database, TestIssuer};
+use serde_json::{Value, json};
+
+async fn hook(database: &Database, event: &Value) -> Value {
+    let sql = format!("select app.custom_access_token_hook($${event}$$)");
+    let rows = database.sql_as(&database.issuer, &sql).await.unwrap();
+    serde_json::from_str(rows[0][0].as_deref().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn hostile_tenants_are_stripped_and_the_own_one_is_named() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(1).await;
+    let claims = issuer.writer(&db).await;
+    let tenant = claims.tenant_id().unwrap();
+    let stranger = UserId::from_uuid(issuer.id());
+    let hostile = json!({
+        "sub": claims.user_id(), "tenant_id": "x", "aud": "authenticated",
+        "app_metadata": {"tenant_id": issuer.id(), "provider": "email"},
+        "user_metadata": {"tenant_id": issuer.id()},
+    });
+    let answer = hook(&database, &json!({"user_id": claims.user_id(), "claims": hostile})).await;
+    assert_eq!(answer["claims"]["app_metadata"], json!({"provider": "email", "tenant_id": tenant}));
+    assert_eq!(answer["claims"].get("tenant_id"), None);
+    assert_eq!(answer["claims"]["aud"], "authenticated");
+    let answer = hook(&database, &json!({"user_id": stranger, "claims": hostile})).await;
+    assert_eq!(answer["claims"]["app_metadata"], json!({"provider": "email"}));
+}
+
+#[tokio::test]
+async fn garbage_never_raises() {
+    let database = Database::shared().await;
+    for event in [
+        json!({}),
+        json!([]),
+        json!("x"),
+        json!({"user_id": 5, "claims": []}),
+        json!({"user_id": "x", "claims": {"app_metadata": "y", "session_id": "'"}}),
+    ] {
+        let answer = hook(&database, &event).await;
+        assert_eq!(answer["claims"]["app_metadata"], json!({}), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn the_session_s_workspace_wins_over_the_default_and_the_oldest() {
+    let database = Database::shared().await;
+    let issuer = TestIssuer::start().await;
+    let (db, control) = (database.tenant_db(1).await, database.control_db().await);
+    let claims = issuer.writer(&db).await;
+    let first = claims.tenant_id().unwrap();
+    let second = NewWorkspace::for_claims(&claims, issuer.id());
+    workspaces::create(&db, &second, "Second", None).await.unwrap();
+    let event = |session: Value| json!({"user_id": claims.user_id(), "claims": {"session_id": session}});
+    let tenant = async |session: Value| {
+        hook(&database, &event(session)).await["claims"]["app_metadata"]["tenant_id"].clone()
+    };
+    assert_eq!(tenant(Value::Null).await, json!(first));
+    let membership = directory::confirm(&control, &claims, second.tenant_id()).await.unwrap().unwrap();
+    directory::activate(&control, &claims, &membership).await.unwrap();
+    assert_eq!(tenant(json!(claims.session_id())).await, json!(second.tenant_id()));
+    assert_eq!(tenant(json!(issuer.id())).await, json!(first), "another session stays where it was");
+    let foreign = issuer.writer(&db).await.tenant_id().unwrap();
+    assert!(directory::confirm(&control, &claims, foreign).await.unwrap().is_none());
+}

@@ -1,0 +1,107 @@
+//! A proxy that makes round trips countable: it delays what the server answers, and can cut the line.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use novelfoundry_database::DatabaseUrl;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, UnixStream},
+};
+
+/// Forwards a TCP port to a database, with each bunch of answers held back for a while.
+pub struct DelayingProxy {
+    address: std::net::SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    delay: Duration,
+    cut_at_commit: AtomicBool,
+    commits_swallowed: AtomicUsize,
+}
+
+impl DelayingProxy {
+    /// Starts a proxy to the database's Unix socket.
+    ///
+    /// # Panics
+    /// Where no port can be opened.
+    pub async fn start(url: &DatabaseUrl, delay: Duration) -> Self {
+        let socket = PathBuf::from(&url.host).join(format!(".s.PGSQL.{}", url.port));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            delay,
+            cut_at_commit: AtomicBool::new(false),
+            commits_swallowed: AtomicUsize::new(0),
+        });
+        let accepted = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let _ = client.set_nodelay(true);
+                let server = UnixStream::connect(&socket).await.unwrap();
+                let shared = Arc::clone(&accepted);
+                tokio::spawn(async move {
+                    let (client_read, client_write) = client.into_split();
+                    let (server_read, server_write) = server.into_split();
+                    tokio::select! {
+                        () = forward(client_read, server_write, &shared, Direction::Requests) => {}
+                        () = forward(server_read, client_write, &shared, Direction::Answers) => {}
+                    }
+                });
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// Returns the URL of the same database through the proxy.
+    pub fn url(&self, url: &DatabaseUrl) -> DatabaseUrl {
+        DatabaseUrl { host: self.address.ip().to_string(), port: self.address.port(), ..url.clone() }
+    }
+
+    /// From now on passes each COMMIT to the server, swallows the answer and cuts the line.
+    pub fn cut_at_commit(&self, cut: bool) {
+        self.shared.cut_at_commit.store(cut, Ordering::SeqCst);
+    }
+
+    /// Returns how many lines were cut at COMMIT.
+    pub fn commits_swallowed(&self) -> usize {
+        self.shared.commits_swallowed.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Requests,
+    Answers,
+}
+
+async fn forward(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    shared: &Shared,
+    direction: Direction,
+) {
+    let mut buffer = vec![0_u8; 64 * 1024];
+    loop {
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        let bytes = &buffer[..length];
+        if direction == Direction::Answers {
+            tokio::time::sleep(shared.delay).await;
+            if shared.cut_at_commit.load(Ordering::SeqCst) && bytes.windows(6).any(|word| word == b"COMMIT") {
+                // The server has committed: its answer says so, and the client never reads it.
+                shared.commits_swallowed.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+        }
+        if to.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+}
