@@ -1,0 +1,73 @@
+//! The routes below `/auth/v1`.
+
+mod discovery;
+mod extract;
+mod sign_out;
+mod sign_up;
+mod token;
+mod user;
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::CorsLayer;
+
+use super::{
+    Issuer,
+    answer::{METHOD_NOT_ALLOWED, NOT_FOUND, TIMEOUT},
+};
+
+const MAX_BODY_BYTES: usize = 16 * 1024;
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_mins(10);
+
+pub(super) fn router(issuer: &Issuer) -> Router {
+    let routes = Router::new()
+        .route("/signup", post(sign_up::handler))
+        .route("/token", post(token::handler))
+        .route("/user", get(user::handler))
+        .route("/logout", post(sign_out::handler))
+        .route("/.well-known/jwks.json", get(discovery::key_set))
+        .route("/health", get(discovery::health))
+        .route("/settings", get(discovery::settings))
+        .fallback(async || NOT_FOUND)
+        .method_not_allowed_fallback(async || METHOD_NOT_ALLOWED)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(issuer.clone(), bounded))
+        .layer(cors(issuer))
+        .with_state(issuer.clone());
+    Router::new().nest("/auth/v1", routes)
+}
+
+/// Ends a request at its deadline, and keeps answers out of caches unless they say otherwise.
+async fn bounded(State(issuer): State<Issuer>, request: Request, next: Next) -> Response {
+    let mut response = match tokio::time::timeout(issuer.0.options.deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => TIMEOUT.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn cors(issuer: &Issuer) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(issuer.0.options.allowed_origins.clone())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("apikey"),
+            HeaderName::from_static("x-client-info"),
+            HeaderName::from_static("x-supabase-api-version"),
+        ])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(PREFLIGHT_MAX_AGE)
+}

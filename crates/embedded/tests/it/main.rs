@@ -1,0 +1,5 @@
+//! Tests of the embedded data plane against real processes, files and sockets.
+
+mod issuer;
+mod postgres;
+mod store;
