@@ -1,1 +1,90 @@
-//! placeholder
+//! The HTTP API: JSON under `/v1`, described by OpenAPI, with every failure a problem document.
+//!
+//! It is stateless and never touches a document's bytes: files go between client and object store by signed URL.
+
+mod auth;
+mod cursor;
+mod docs;
+mod etag;
+mod idempotency;
+mod json;
+mod middleware;
+mod page;
+mod problem;
+mod routes;
+mod server;
+mod wake;
+
+use std::{sync::Arc, time::Duration};
+
+use novelfoundry_core::{Clock, IdSource};
+use novelfoundry_database::{ControlDb, TenantDb};
+use novelfoundry_identity::Verifier;
+use novelfoundry_objects::Store;
+
+pub use routes::{openapi, router};
+pub use server::serve;
+
+/// Everything a request may need.
+pub struct Api {
+    /// The tenant transactions.
+    pub tenant: TenantDb,
+    /// The directory and the job table.
+    pub control: ControlDb,
+    /// Signs URLs and asks the object store.
+    pub store: Store,
+    /// Checks bearer tokens.
+    pub verifier: Verifier,
+    /// Makes ids.
+    pub ids: IdSource,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What an operator chose.
+    pub settings: Settings,
+}
+
+/// What an operator chooses about the API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where clients reach the API, without a slash at the end.
+    pub public_url: String,
+    /// The origins whose pages may call it.
+    pub allowed_origins: Vec<String>,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long an upload ticket is good.
+    pub upload_expiry: Duration,
+    /// How long a download URL is good.
+    pub download_expiry: Duration,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// The state shared by all requests.
+#[derive(Clone)]
+pub(crate) struct State(Arc<Inner>);
+
+pub(crate) struct Inner {
+    api: Api,
+    wake: wake::Wake,
+}
+
+impl State {
+    fn new(api: Api) -> Self {
+        let wake = wake::Wake::new(api.control.clone());
+        Self(Arc::new(Inner { api, wake }))
+    }
+
+    /// Wakes the workers, after the commit of what they are to do.
+    pub(crate) fn wake_workers(&self) {
+        self.0.wake.signal();
+    }
+}
+
+impl std::ops::Deref for State {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.0.api
+    }
+}

@@ -1,0 +1,64 @@
+//! `Idempotency-Key`: a creation repeated with its key takes effect once and answers alike.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use novelfoundry_core::{ProblemCode, Role, UserId};
+use novelfoundry_database::{Call, DbError, Refusal, idempotency};
+use uuid::Uuid;
+
+use crate::{State, auth::Member, problem::Problem};
+
+/// The request's key, where it has one.
+pub(crate) struct Key(pub(crate) Option<String>);
+
+impl FromRequestParts<State> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
+        let mut values = parts.headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        let text = value.to_str().unwrap_or_default().trim();
+        let fits = (1..=200).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if !fits || values.next().is_some() {
+            return Err(Problem::parameter(
+                "idempotency-key",
+                "one value of 1 to 200 printable ASCII characters",
+            ));
+        }
+        Ok(Self(Some(text.to_owned())))
+    }
+}
+
+/// What a creation led to.
+pub(crate) enum Made<T> {
+    /// It took effect now.
+    Now(T),
+    /// It had taken effect before: this is the resource it made.
+    Before(Uuid),
+}
+
+impl Key {
+    /// The claim that stands before the effect, in its transaction.
+    pub(crate) fn claim(&self, user: UserId, hash: [u8; 32], resource: Uuid) -> Option<Call<()>> {
+        self.0.clone().map(|key| idempotency::claim(user, key, hash, resource))
+    }
+
+    /// Sorts the outcome of a creation; a replay is answered by what the first request made.
+    pub(crate) async fn settle<T>(
+        self,
+        state: &State,
+        member: &Member,
+        outcome: Result<T, DbError>,
+    ) -> Result<Made<T>, Problem> {
+        match (outcome, self.0) {
+            (Ok(made), _) => Ok(Made::Now(made)),
+            (Err(DbError::Refused(Refusal::IdempotencyReplayed)), Some(key)) => {
+                let read = idempotency::resource(member.user_id, key);
+                let resource =
+                    state.tenant.read(&member.authority, Role::Viewer, "idempotency.replay", read).await?;
+                resource.map(Made::Before).ok_or_else(|| Problem::new(ProblemCode::IdempotencyInFlight))
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+}

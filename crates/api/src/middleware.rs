@@ -1,0 +1,77 @@
+//! What surrounds every request: its id, its deadline, its metrics, and the rendering of problems.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State as AxumState},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use novelfoundry_core::ProblemCode;
+
+use crate::{
+    State,
+    problem::{Problem, Raised},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id and a deadline, and turns whatever failed into a problem document.
+pub(crate) async fn surround(AxumState(state): AxumState<State>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = state.ids.next().hyphenated().to_string();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let answer = tokio::time::timeout(state.settings.request_timeout, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| Problem::new(ProblemCode::DeadlineExceeded).into_response());
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = rendered(response, &id, &state.settings.public_url);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    let labels = [
+        ("method", method.as_str().to_owned()),
+        ("path", path),
+        ("status", response.status().as_str().to_owned()),
+    ];
+    metrics::histogram!("novelfoundry_request_seconds", &labels).record(started.elapsed().as_secs_f64());
+    response
+}
+
+fn rendered(response: Response, id: &str, docs: &str) -> Response {
+    if let Some(Raised(problem)) = response.extensions().get::<Raised>() {
+        return problem.render(id, docs);
+    }
+    // The issuer answers in its own client's format.
+    if response.headers().contains_key(header::CONTENT_TYPE)
+        && response.headers()[header::CONTENT_TYPE].as_bytes().starts_with(b"application/json")
+    {
+        return response;
+    }
+    let code = match response.status() {
+        StatusCode::NOT_FOUND => ProblemCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ProblemCode::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => ProblemCode::BodyTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemCode::UnsupportedMediaType,
+        status if status.is_client_error() => ProblemCode::InvalidParameter,
+        _ => ProblemCode::Internal,
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut rendered = Problem::new(code).render(id, docs);
+    if let Some(allow) = allow {
+        rendered.headers_mut().insert(header::ALLOW, allow);
+    }
+    rendered
+}
+
+/// Answers a panic as any other defect; the panic hook has logged it.
+pub(crate) fn on_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(Raised(Arc::new(Problem::new(ProblemCode::Internal))));
+    response
+}

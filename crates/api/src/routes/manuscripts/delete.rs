@@ -1,0 +1,71 @@
+//! Deletes a manuscript.
+
+use axum::extract::{Path, State as AxumState};
+use http::StatusCode;
+use novelfoundry_core::{JobId, JobKind, ProblemCode, PurgeObjects, Role};
+use novelfoundry_database::{analyses, jobs, manuscripts, projects, revisions};
+
+use super::{ids, missing_parent};
+use crate::{
+    State,
+    auth::Member,
+    etag::{IfMatch, unchanged},
+    problem::Problem,
+};
+
+/// Deletes a manuscript with its revisions and analyses. It is gone from every answer at once; its files follow soon
+/// after.
+#[utoipa::path(delete, path = "/v1/projects/{project_id}/manuscripts/{manuscript_id}", tag = "manuscripts",
+    security(("bearer" = [])),
+    params(
+        ("project_id" = uuid::Uuid, Path),
+        ("manuscript_id" = uuid::Uuid, Path),
+        ("if-match" = Option<String>, Header, description = "The `etag` that was read"),
+    ),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 401, description = "`unauthenticated`, `invalid-token`"),
+        (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
+        (status = 404, description = "`manuscript-not-found`"),
+        (status = 412, description = "`precondition-failed`"),
+    ))]
+pub(crate) async fn delete(
+    AxumState(state): AxumState<State>,
+    member: Member,
+    Path(path): Path<(String, String)>,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode, Problem> {
+    let (project, manuscript) = ids(&path)?;
+    let purge = JobId::from_uuid(state.ids.next());
+    let payload = PurgeObjects { project_id: project, manuscript_id: Some(manuscript) };
+    let outcome = state
+        .tenant
+        .run(&member.authority, Role::Editor, "manuscripts.delete", |tx| {
+            Box::pin(async move {
+                let deletion = (
+                    projects::require(project),
+                    manuscripts::mark_deleted(project, manuscript, expected),
+                    manuscripts::by_id(project, manuscript),
+                );
+                let ((), deleted, present) = tx.send(&deletion).await?;
+                if deleted.is_none() {
+                    return Ok(Some(present.is_some()));
+                }
+                let consequences = (
+                    analyses::cancel_under(project, Some(manuscript)),
+                    jobs::cancel_under(JobKind::AnalyzeManuscript, project, Some(manuscript)),
+                    jobs::insert(purge, &payload, None),
+                    revisions::release_under(project, Some(manuscript)),
+                );
+                tx.send(&consequences).await?;
+                Ok(None)
+            })
+        })
+        .await
+        .map_err(missing_parent)?;
+    if let Some(exists) = outcome {
+        return Err(unchanged(exists, ProblemCode::ManuscriptNotFound));
+    }
+    state.wake_workers();
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,60 @@
+//! Deletes a project.
+
+use axum::extract::{Path, State as AxumState};
+use http::StatusCode;
+use novelfoundry_core::{JobId, JobKind, ProblemCode, PurgeObjects, Role};
+use novelfoundry_database::{DbError, analyses, jobs, projects, revisions};
+
+use crate::{
+    State,
+    auth::Member,
+    etag::{IfMatch, unchanged},
+    problem::Problem,
+    routes::id,
+};
+
+/// Deletes a project with all it holds. It is gone from every answer at once; its files follow soon after.
+#[utoipa::path(delete, path = "/v1/projects/{project_id}", tag = "projects", security(("bearer" = [])),
+    params(("project_id" = uuid::Uuid, Path), ("if-match" = Option<String>, Header, description = "The `etag` that was read")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 401, description = "`unauthenticated`, `invalid-token`"),
+        (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
+        (status = 404, description = "`project-not-found`"),
+        (status = 412, description = "`precondition-failed`"),
+    ))]
+pub(crate) async fn delete(
+    AxumState(state): AxumState<State>,
+    member: Member,
+    Path(project): Path<String>,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode, Problem> {
+    let project = id(&project, ProblemCode::ProjectNotFound)?;
+    let purge = JobId::from_uuid(state.ids.next());
+    let payload = PurgeObjects { project_id: project, manuscript_id: None };
+    let outcome = state
+        .tenant
+        .run(&member.authority, Role::Editor, "projects.delete", |tx| {
+            Box::pin(async move {
+                let deletion = (projects::mark_deleted(project, expected), projects::by_id(project));
+                let (deleted, present) = tx.send(&deletion).await?;
+                if deleted.is_none() {
+                    return Ok(Some(present.is_some()));
+                }
+                let consequences = (
+                    analyses::cancel_under(project, None),
+                    jobs::cancel_under(JobKind::AnalyzeManuscript, project, None),
+                    jobs::insert(purge, &payload, None),
+                    revisions::release_under(project, None),
+                );
+                tx.send(&consequences).await?;
+                Ok::<_, DbError>(None)
+            })
+        })
+        .await?;
+    if let Some(exists) = outcome {
+        return Err(unchanged(exists, ProblemCode::ProjectNotFound));
+    }
+    state.wake_workers();
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,4 @@
+//! Workspaces.
+
+pub(crate) mod activate;
+pub(crate) mod create;
