@@ -1,0 +1,55 @@
+//! Clears away what was marked deleted: objects first, then rows, children before parents, in batches. It may stop at
+//! any point and begin again.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use novelfoundry_core::PurgeObjects;
+use novelfoundry_database::{
+    Call,
+    jobs::{self, End},
+    purge,
+    purge::Doomed,
+};
+use novelfoundry_objects::ObjectKey;
+
+use super::{Ended, JobError, Task, settle_upload::keep_until};
+
+/// Revisions that are listed at once.
+const BATCH: i64 = 100;
+/// Revisions whose rows go in one transaction: three statements each, thirty to a pipeline.
+const TOGETHER: usize = 10;
+
+pub(super) async fn run(task: &Task<'_>, payload: PurgeObjects) -> Result<Ended, JobError> {
+    let PurgeObjects { project_id, manuscript_id } = payload;
+    loop {
+        let doomed = task.write("purge.list", purge::doomed(project_id, manuscript_id, BATCH)).await?;
+        if doomed.is_empty() {
+            break;
+        }
+        for some in doomed.chunks(TOGETHER) {
+            delete_objects(task, some).await?;
+            let calls: Vec<Call<()>> = some
+                .iter()
+                .flat_map(|revision| {
+                    let bury = purge::bury(revision.object_key.clone(), keep_until(revision.expires_at));
+                    let (analyses, row) = purge::delete_revision(project_id, revision);
+                    [bury, analyses, row]
+                })
+                .collect();
+            task.write("purge.delete", calls).await?;
+        }
+    }
+    let rest = || (purge::delete_parents(project_id, manuscript_id), jobs::end(task.job, End::Succeeded));
+    task.end("purge.end", rest).await?;
+    Ok(Ended::Succeeded)
+}
+
+/// Deletes the objects while no transaction is open: a row without its object is found again, not so the reverse.
+async fn delete_objects(task: &Task<'_>, doomed: &[Doomed]) -> Result<(), JobError> {
+    let keys =
+        doomed.iter().map(|revision| revision.object_key.parse()).collect::<Result<Vec<ObjectKey>, _>>()?;
+    let deleted = stream::iter(keys)
+        .map(async |key| task.store.delete(&key).await)
+        .buffer_unordered(TOGETHER)
+        .try_collect::<()>();
+    Ok(deleted.await?)
+}

@@ -1,0 +1,10 @@
+//! Workers on a real database and a real object store, through kills, stalls, outages and hostile files.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod ends;
+mod faults;
+mod files;
+mod gate;
+mod journey;
+mod purge;

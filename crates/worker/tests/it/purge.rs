@@ -1,0 +1,141 @@
+//! Uploads that are settled and deleted things that are cleared away, with nothing left of them.
+
+use novelfoundry_core::{JobId, JobKind, ManuscriptId, PurgeObjects, Role};
+use novelfoundry_database::{analyses, jobs, manuscripts, projects, revisions};
+
+use crate::bed::{Bed, STORY, Writer, until};
+
+const USED: &str = "select reserved_bytes || ' ' || stored_bytes from app.tenant_usage";
+
+/// Deletes a project, or one manuscript, as the API does.
+async fn delete(bed: &Bed, writer: &Writer, manuscript: Option<ManuscriptId>) -> JobId {
+    let job = JobId::from_uuid(bed.issuer.id());
+    let payload = PurgeObjects { project_id: writer.project, manuscript_id: manuscript };
+    let calls = (
+        jobs::cancel_under(JobKind::AnalyzeManuscript, writer.project, manuscript),
+        manuscript.is_none().then(|| projects::mark_deleted(writer.project, None)),
+        manuscript.map(|id| manuscripts::mark_deleted(writer.project, id, None)),
+        analyses::cancel_under(writer.project, manuscript),
+        jobs::insert(job, &payload, None),
+        revisions::release_under(writer.project, manuscript),
+    );
+    bed.tenant.write(&writer.authority, Role::Editor, "test.delete", calls).await.unwrap();
+    job
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_was_never_completed_is_settled() {
+    let bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let arrived = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    bed.files.put(&arrived.key, STORY.as_bytes()).await;
+    let absent = bed.ticket(&writer, "other.txt", STORY.as_bytes()).await;
+    let worker = bed.work("a").await;
+    for upload in [&arrived, &absent] {
+        let job = bed.settle(&writer, upload).await;
+        bed.job_is(job, "succeeded").await;
+        assert!(!bed.files.has(&upload.key).await);
+    }
+    assert_eq!(bed.one("select string_agg(distinct state, ',') from app.revisions").await, "expired");
+    assert_eq!(bed.one(USED).await, "0 0");
+    assert_eq!(bed.one("select count(*) from app.object_tombstones").await, "2");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settling_leaves_a_completed_upload_alone() {
+    let bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let worker = bed.work("a").await;
+    let upload = bed.upload(&writer, "story.txt", STORY.as_bytes()).await;
+    let job = bed.settle(&writer, &upload).await;
+    bed.job_is(job, "succeeded").await;
+    bed.job_is(upload.job(), "succeeded").await;
+    assert!(bed.files.has(&upload.key).await);
+    assert_eq!(bed.one("select state from app.revisions").await, "stored");
+    assert_eq!(bed.one(USED).await, format!("0 {}", STORY.len()));
+    assert_eq!(bed.one("select count(*) from app.object_tombstones").await, "0");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_project_leaves_no_object_and_no_row() {
+    let bed = Bed::make().await;
+    let (writer, other) = (bed.writer().await, bed.writer().await);
+    let mut uploads = Vec::new();
+    for index in 0..23 {
+        let upload = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+        if index % 3 > 0 {
+            bed.files.put(&upload.key, STORY.as_bytes()).await;
+        }
+        if index % 3 > 1 {
+            bed.complete(&writer, &upload).await;
+        }
+        uploads.push(upload);
+    }
+    let kept = bed.upload(&other, "story.txt", STORY.as_bytes()).await;
+    let worker = bed.work("a").await;
+    let job = delete(&bed, &writer, None).await;
+    bed.job_is(job, "succeeded").await;
+    for upload in &uploads {
+        assert!(!bed.files.has(&upload.key).await);
+    }
+    let tenant = writer.authority.tenant_id();
+    for table in ["projects", "manuscripts", "revisions", "analyses"] {
+        let count = format!("select count(*) from app.{table} where tenant_id = '{tenant}'");
+        assert_eq!(bed.one(&count).await, "0", "{table}");
+    }
+    assert_eq!(bed.one(&format!("{USED} where tenant_id = '{tenant}'")).await, "0 0");
+    assert_eq!(bed.one("select count(*) from app.object_tombstones").await, "23");
+    bed.job_is(kept.job(), "succeeded").await;
+    assert!(bed.files.has(&kept.key).await);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_manuscript_leaves_its_project_and_may_be_purged_twice() {
+    let bed = Bed::make().await;
+    let mut writer = bed.writer().await;
+    let kept = bed.upload(&writer, "kept.txt", STORY.as_bytes()).await;
+    writer.manuscript = ManuscriptId::from_uuid(bed.issuer.id());
+    let second = manuscripts::insert(writer.project, writer.manuscript, "Another".into(), writer.user);
+    bed.tenant.write(&writer.authority, Role::Editor, "test.create", second).await.unwrap();
+    let gone = bed.upload(&writer, "gone.txt", STORY.as_bytes()).await;
+    let worker = bed.work("a").await;
+    for _ in 0..2 {
+        let job = delete(&bed, &writer, Some(writer.manuscript)).await;
+        bed.job_is(job, "succeeded").await;
+        assert!(!bed.files.has(&gone.key).await);
+        assert!(bed.files.has(&kept.key).await);
+        assert_eq!(bed.one("select count(*) from app.manuscripts").await, "1");
+        assert_eq!(bed.one("select count(*) from app.revisions").await, "1");
+    }
+    worker.stop().await;
+}
+
+/// A ticket that outlives the delete puts the object back; the tombstone has the last word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_upload_does_not_bring_a_deleted_object_back() {
+    let bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let upload = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    let worker = bed.work("a").await;
+    let job = delete(&bed, &writer, None).await;
+    bed.job_is(job, "succeeded").await;
+    worker.stop().await;
+    bed.files.put(&upload.key, STORY.as_bytes()).await;
+
+    let worker = bed.work("b").await;
+    let done = bed.writer().await;
+    let sign = bed.upload(&done, "story.txt", STORY.as_bytes()).await;
+    bed.job_is(sign.job(), "succeeded").await;
+    assert!(bed.files.has(&upload.key).await, "the tombstone was applied before its time");
+    worker.stop().await;
+
+    bed.database.sql("update app.object_tombstones set keep_until = now()").await.unwrap();
+    let worker = bed.work("c").await;
+    let left = "select count(*) from app.object_tombstones";
+    until("the tombstone is applied", async || bed.one(left).await == "0").await;
+    assert!(!bed.files.has(&upload.key).await);
+    worker.stop().await;
+}
