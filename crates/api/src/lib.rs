@@ -17,6 +17,7 @@ mod wake;
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::{SignedDuration, Timestamp};
 use novelfoundry_core::{Clock, IdSource};
 use novelfoundry_database::{ControlDb, TenantDb};
 use novelfoundry_identity::Verifier;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub upload_expiry: Duration,
     /// How long a download URL is good.
     pub download_expiry: Duration,
+    /// How long after a deletion its files are kept, so that a copy of the database taken meanwhile still finds them.
+    pub purge_after: Duration,
     /// The program's version.
     pub version: &'static str,
 }
@@ -73,6 +76,15 @@ impl State {
     fn new(api: Api) -> Self {
         let wake = wake::Wake::new(api.control.clone());
         Self(Arc::new(Inner { api, wake }))
+    }
+
+    /// Tells when the files of what is deleted now are to be purged.
+    pub(crate) fn purge_at(&self) -> Timestamp {
+        let now = self.clock.now();
+        SignedDuration::try_from(self.settings.purge_after)
+            .ok()
+            .and_then(|wait| now.checked_add(wait).ok())
+            .unwrap_or(now)
     }
 
     /// Wakes the workers, after the commit of what they are to do.

@@ -116,6 +116,7 @@ impl App {
                 request_timeout: Duration::from_secs(20),
                 upload_expiry: Duration::from_mins(15),
                 download_expiry: Duration::from_mins(5),
+                purge_after: Duration::from_hours(24),
                 version: "0.0.0",
             },
         };

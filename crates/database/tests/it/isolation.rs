@@ -62,8 +62,13 @@ async fn a_pipelined_commit_behind_a_refusing_guard_commits_nothing() {
     let owner = issuer.writer(&db).await;
     let tenant = owner.tenant_id().unwrap();
     let client = database.connect_as(&database.tenant).await.unwrap();
-    let stranger = UserId::from_uuid(issuer.id());
-    for (user, rows) in [(stranger, 0), (owner.user_id(), 1)] {
+    let [stranger, viewer, removed] = [(); 3].map(|()| UserId::from_uuid(issuer.id()));
+    let members = format!(
+        "insert into app.memberships values ('{tenant}', '{viewer}', 'viewer'), ('{tenant}', '{removed}', 'editor');
+         delete from app.memberships where user_id = '{removed}'"
+    );
+    database.sql(&members).await.unwrap();
+    for (user, rows) in [(stranger, 0), (viewer, 0), (removed, 0), (owner.user_id(), 1)] {
         let set = format!("set local app.tenant_id = '{tenant}'");
         let guard = format!("select app.require_role('{tenant}', '{user}', 'editor')");
         let id = issuer.id();

@@ -13,8 +13,8 @@ use crate::{
     problem::Problem,
 };
 
-/// Deletes a manuscript with its revisions and analyses. It is gone from every answer at once; its files follow soon
-/// after.
+/// Deletes a manuscript with its revisions and analyses. It is gone from every answer at once; its files follow after
+/// the installation's holding time.
 #[utoipa::path(delete, path = "/v1/projects/{project_id}/manuscripts/{manuscript_id}", tag = "manuscripts",
     security(("bearer" = [])),
     params(
@@ -38,6 +38,7 @@ pub(crate) async fn delete(
     let (project, manuscript) = ids(&path)?;
     let purge = JobId::from_uuid(state.ids.next());
     let payload = PurgeObjects { project_id: project, manuscript_id: Some(manuscript) };
+    let purge_at = state.purge_at();
     let outcome = state
         .tenant
         .run(&member.authority, Role::Editor, "manuscripts.delete", |tx| {
@@ -54,7 +55,7 @@ pub(crate) async fn delete(
                 let consequences = (
                     analyses::cancel_under(project, Some(manuscript)),
                     jobs::cancel_under(JobKind::AnalyzeManuscript, project, Some(manuscript)),
-                    jobs::insert(purge, &payload, None),
+                    jobs::insert(purge, &payload, Some(purge_at)),
                     revisions::release_under(project, Some(manuscript)),
                 );
                 tx.send(&consequences).await?;
@@ -66,6 +67,5 @@ pub(crate) async fn delete(
     if let Some(exists) = outcome {
         return Err(unchanged(exists, ProblemCode::ManuscriptNotFound));
     }
-    state.wake_workers();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,8 @@ use crate::{
     routes::id,
 };
 
-/// Deletes a project with all it holds. It is gone from every answer at once; its files follow soon after.
+/// Deletes a project with all it holds. It is gone from every answer at once; its files follow after the
+/// installation's holding time.
 #[utoipa::path(delete, path = "/v1/projects/{project_id}", tag = "projects", security(("bearer" = [])),
     params(("project_id" = uuid::Uuid, Path), ("if-match" = Option<String>, Header, description = "The `etag` that was read")),
     responses(
@@ -32,6 +33,7 @@ pub(crate) async fn delete(
     let project = id(&project, ProblemCode::ProjectNotFound)?;
     let purge = JobId::from_uuid(state.ids.next());
     let payload = PurgeObjects { project_id: project, manuscript_id: None };
+    let purge_at = state.purge_at();
     let outcome = state
         .tenant
         .run(&member.authority, Role::Editor, "projects.delete", |tx| {
@@ -44,7 +46,7 @@ pub(crate) async fn delete(
                 let consequences = (
                     analyses::cancel_under(project, None),
                     jobs::cancel_under(JobKind::AnalyzeManuscript, project, None),
-                    jobs::insert(purge, &payload, None),
+                    jobs::insert(purge, &payload, Some(purge_at)),
                     revisions::release_under(project, None),
                 );
                 tx.send(&consequences).await?;
@@ -55,6 +57,5 @@ pub(crate) async fn delete(
     if let Some(exists) = outcome {
         return Err(unchanged(exists, ProblemCode::ProjectNotFound));
     }
-    state.wake_workers();
     Ok(StatusCode::NO_CONTENT)
 }
