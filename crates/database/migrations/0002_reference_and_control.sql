@@ -82,7 +82,7 @@ create table app.jobs (
     check (state in ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
   payload jsonb not null,
   attempts integer not null default 0,
-  max_attempts integer not null default 5,
+  max_attempts integer not null default 12,
   run_at timestamptz not null default now(),
   fencing_token bigint not null default 0,
   lease_expires_at timestamptz,

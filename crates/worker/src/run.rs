@@ -63,7 +63,7 @@ pub(crate) async fn run(
             biased;
             () = stop.cancelled() => hand_back(&options, &job).await,
             () = lease::hold(&options.control, &job, options.lease, claimed_at) => lost(),
-            outcome = work(&options, &job) => outcome,
+            outcome = Box::pin(work(&options, &job)) => outcome,
         }
     }
     .instrument(span)
@@ -119,7 +119,7 @@ async fn hand_back(options: &WorkerOptions, job: &ClaimedJob) -> Outcome {
     match timeout(HAND_BACK_LIMIT, given).await {
         Ok(Ok(())) => tracing::info!("the job was handed back"),
         Ok(Err(error)) => {
-            tracing::warn!(error = report(&error), "the job was not handed back; its lease will lapse")
+            tracing::warn!(error = report(&error), "the job was not handed back; its lease will lapse");
         }
         Err(_) => tracing::warn!("the job was not handed back in time; its lease will lapse"),
     }

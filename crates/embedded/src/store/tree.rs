@@ -177,7 +177,10 @@ fn stripe(text: &str, stripes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    };
 
     use s3s::dto::ETagCondition;
 
@@ -211,20 +214,30 @@ mod tests {
     #[test]
     fn no_directory_vanishes_under_a_writer() {
         let (_root, tree) = tree();
-        let tree = &tree;
+        let (key, absent) = (Key::parse("t/u/p/a").unwrap(), Key::parse("t/u/p/b").unwrap());
+        let (always, written) = (WriteCondition::default(), AtomicBool::new(false));
         std::thread::scope(|scope| {
-            for name in ["a", "b"] {
-                scope.spawn(move || {
-                    let text = format!("t/u/p/{name}");
-                    let (key, always) = (Key::parse(&text).unwrap(), WriteCondition::default());
-                    for _ in 0..1000 {
-                        tree.commit(&key, upload(tree, &text), &always).unwrap();
-                        tree.open(&key).unwrap();
-                        tree.delete(&key, &always).unwrap();
-                        assert!(matches!(tree.open(&key), Err(StoreError::NoSuchKey)));
-                    }
-                });
-            }
+            // Directories come and go: even the removal of what is not there removes empty ones.
+            scope.spawn(|| {
+                let place = absent.place();
+                while !written.load(Ordering::Relaxed) {
+                    let exclusive = tree.directory_lock(&place).write();
+                    tree.make(&place).unwrap();
+                    drop(exclusive);
+                    tree.delete(&absent, &always).unwrap();
+                }
+            });
+            let writer = scope.spawn(|| {
+                for _ in 0..8000 {
+                    tree.commit(&key, upload(&tree, key.as_str()), &always).unwrap();
+                    tree.open(&key).unwrap();
+                    tree.delete(&key, &always).unwrap();
+                    assert!(matches!(tree.open(&key), Err(StoreError::NoSuchKey)));
+                }
+            });
+            let outcome = writer.join();
+            written.store(true, Ordering::Relaxed);
+            outcome.unwrap();
         });
     }
 }

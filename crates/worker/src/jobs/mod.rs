@@ -81,7 +81,7 @@ impl<'a> Task<'a> {
             return Err(JobError::Exhausted);
         }
         match self.job.kind().parse()? {
-            JobKind::AnalyzeManuscript => analyze_manuscript::run(self, self.payload()?).await,
+            JobKind::AnalyzeManuscript => Box::pin(analyze_manuscript::run(self, self.payload()?)).await,
             JobKind::SettleUpload => settle_upload::run(self, self.payload()?).await,
             JobKind::PurgeObjects => purge_objects::run(self, self.payload()?).await,
         }

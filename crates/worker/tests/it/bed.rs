@@ -25,10 +25,11 @@ use crate::files::{Files, digest};
 /// Short enough that a test can wait for it to lapse.
 pub(crate) const LEASE: Duration = Duration::from_millis(1500);
 
-/// Three chapters of 9, 11 and 6 words, headings included, and no more.
+/// Three chapters, five sentences.
 pub(crate) const STORY: &str = "Chapter 1\n\nThe lamp went out. Nobody spoke again.\n\n\
     Chapter 2\n\nMira counted the steps down. There were far too many.\n\n\
     Chapter 3\n\nThen the door opened.\n";
+/// Words of each chapter, heading included.
 pub(crate) const STORY_WORDS: [u64; 3] = [9, 12, 6];
 
 pub(crate) struct Bed {
@@ -53,6 +54,7 @@ pub(crate) struct Upload {
     pub(crate) revision: RevisionId,
     pub(crate) analysis: AnalysisId,
     pub(crate) key: ObjectKey,
+    bytes: i64,
 }
 
 impl Upload {
@@ -89,7 +91,7 @@ impl Drop for Running {
 
 /// Polls until the condition holds.
 pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !condition().await {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -160,7 +162,7 @@ impl Bed {
         let calls =
             (manuscripts::require(project, manuscript), revisions::insert(new), revisions::reserve(bytes));
         self.tenant.write(&writer.authority, Role::Editor, "test.ticket", calls).await.unwrap();
-        Upload { revision, analysis, key }
+        Upload { revision, analysis, key, bytes }
     }
 
     /// Confirms an upload, which enqueues its analysis.
@@ -175,6 +177,7 @@ impl Bed {
             revisions::store(project, manuscript, upload.revision),
             analyses::insert(project, upload.analysis, manuscript, upload.revision),
             jobs::insert(upload.job(), &payload, None),
+            revisions::count_stored(upload.bytes),
         );
         self.tenant.write(&writer.authority, Role::Editor, "test.complete", calls).await.unwrap();
         jobs::wake(&self.control).await.unwrap();

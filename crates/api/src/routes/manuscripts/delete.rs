@@ -53,8 +53,9 @@ pub(crate) async fn delete(
                     return Ok(Some(present.is_some()));
                 }
                 let consequences = (
-                    analyses::cancel_under(project, Some(manuscript)),
+                    // Jobs first, as the worker locks them.
                     jobs::cancel_under(JobKind::AnalyzeManuscript, project, Some(manuscript)),
+                    analyses::cancel_under(project, Some(manuscript)),
                     jobs::insert(purge, &payload, Some(purge_at)),
                     revisions::release_under(project, Some(manuscript)),
                 );

@@ -44,8 +44,9 @@ pub(crate) async fn delete(
                     return Ok(Some(present.is_some()));
                 }
                 let consequences = (
-                    analyses::cancel_under(project, None),
+                    // Jobs first, as the worker locks them.
                     jobs::cancel_under(JobKind::AnalyzeManuscript, project, None),
+                    analyses::cancel_under(project, None),
                     jobs::insert(purge, &payload, Some(purge_at)),
                     revisions::release_under(project, None),
                 );

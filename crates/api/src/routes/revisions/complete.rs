@@ -79,10 +79,11 @@ async fn store(
     let analysis = revision.analysis_id;
     let payload = AnalyzeManuscript { project_id: project, manuscript_id: manuscript, revision_id: id };
     let calls = (
+        // The job that would settle the ticket first, as the worker locks it.
+        jobs::cancel(JobId::from_uuid(id.as_uuid())),
         revisions::store(project, manuscript, id),
         analyses::insert(project, analysis, manuscript, id),
         jobs::insert(JobId::from(analysis), &payload, None),
-        jobs::cancel(JobId::from_uuid(id.as_uuid())),
         events::record_usage(state.ids.next(), "upload.bytes", revision.bytes, id.as_uuid()),
         revisions::count_stored(revision.bytes),
     );

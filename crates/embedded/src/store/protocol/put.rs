@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Response, S3Result, StdError, TrailingHeaders,
     dto::{
@@ -48,7 +48,7 @@ impl Operations {
         let upload = blocking(move || Upload::create(folder, &wanted)).await.map_err(fail)?;
         let upload = self.receive(upload, body, declared.length, &request).await?;
         if let Some(trailers) = &request.trailing_headers {
-            add_trailers(&mut declared.checksums, trailers)?;
+            add_trailers(&mut declared.checksums, trailers, &request.headers)?;
         }
 
         let store = self.0.clone();
@@ -181,9 +181,17 @@ fn declared(input: &PutObjectInput, limit: u64) -> S3Result<Declared> {
     Ok(Declared { length, md5, checksums })
 }
 
-/// Adds the checksums that came behind the body; one that was not announced cannot have been computed.
-fn add_trailers(checksums: &mut Checksums, trailers: &TrailingHeaders) -> S3Result<()> {
-    let Some(headers) = trailers.take() else { return Ok(()) };
+/// Adds the checksums that came behind the body: the announced ones and no others, for only those were computed.
+fn add_trailers(
+    checksums: &mut Checksums,
+    trailers: &TrailingHeaders,
+    announced: &HeaderMap,
+) -> S3Result<()> {
+    let headers = trailers.take().unwrap_or_default();
+    let announced = |name: &str| {
+        let lists = announced.get_all("x-amz-trailer").iter().filter_map(|value| value.to_str().ok());
+        lists.flat_map(|list| list.split(',')).any(|one| one.trim().eq_ignore_ascii_case(name))
+    };
     let slots = [
         ("x-amz-checksum-crc32", &mut checksums.crc32),
         ("x-amz-checksum-crc32c", &mut checksums.crc32c),
@@ -192,12 +200,13 @@ fn add_trailers(checksums: &mut Checksums, trailers: &TrailingHeaders) -> S3Resu
         ("x-amz-checksum-sha256", &mut checksums.sha256),
     ];
     for (name, slot) in slots {
-        let Some(value) = headers.get(name) else { continue };
-        let value =
-            value.to_str().map_err(|_| s3_error!(InvalidRequest, "a trailing checksum is not text"))?;
-        match slot {
-            Some(known) if known.is_empty() || known == value => value.clone_into(known),
-            _ => return Err(s3_error!(InvalidRequest, "a trailing checksum was not announced")),
+        let value = headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+        match (announced(name), value, slot) {
+            (false, None, _) => {}
+            (true, Some(value), Some(known)) if known.is_empty() || known == value => value.clone_into(known),
+            _ => {
+                return Err(s3_error!(InvalidRequest, "the trailing checksums are not the announced ones"));
+            }
         }
     }
     Ok(())

@@ -273,7 +273,7 @@ async fn the_log_names_people_by_their_ids_only() {
     let fixture = Fixture::start().await;
     let session = fixture.sign_up("anna@example.com").await;
     let refreshed = fixture.refresh(&session["refresh_token"]).await.ok();
-    fixture.sign_in_with("anna@example.com", "wrong password").await.is(400, "invalid_credentials");
+    fixture.sign_in_with("anna@example.com", "mistaken passphrase").await.is(400, "invalid_credentials");
     fixture.sign_in("berta@example.com").await.is(400, "invalid_credentials");
     fixture.pass(Duration::from_mins(1));
     fixture.refresh(&session["refresh_token"]).await.is(400, "refresh_token_already_used");
@@ -286,7 +286,7 @@ async fn the_log_names_people_by_their_ids_only() {
         "anna@",
         "berta@",
         PASSWORD,
-        "wrong password",
+        "mistaken passphrase",
         text(&session["refresh_token"]),
         text(&refreshed["refresh_token"]),
         &signature(&session),

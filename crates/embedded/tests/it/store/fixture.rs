@@ -212,14 +212,42 @@ impl Store {
             lines
         });
         let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD", signature.method);
-        let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}",
-            hex::encode(Sha256::digest(canonical.as_bytes()))
+        let signed = sign(&moment, signature.region, signature.service, &canonical);
+        format!("{path}?{query}&X-Amz-Signature={signed}")
+    }
+
+    /// Uploads by an `authorization` header, in one unsigned chunk that a checksum follows, as current SDKs do.
+    pub(super) async fn put_chunked(
+        &self,
+        key: &str,
+        body: &str,
+        length: usize,
+        trailer: (&str, &str),
+    ) -> (u16, String) {
+        let (moment, path) =
+            (SystemClock.now().strftime("%Y%m%dT%H%M%SZ").to_string(), format!("/{BUCKET}/{key}"));
+        let chunked = format!("{:x}\r\n{body}\r\n0\r\n{}:{}\r\n\r\n", body.len(), trailer.0, trailer.1);
+        let length = length.to_string();
+        let headers = [
+            ("content-encoding", "aws-chunked"),
+            ("host", &self.authority),
+            ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+            ("x-amz-date", &moment),
+            ("x-amz-decoded-content-length", &length),
+            ("x-amz-trailer", trailer.0),
+        ];
+        let names = headers.map(|(name, _)| name).join(";");
+        let lines = headers.map(|(name, value)| format!("{name}:{value}\n")).concat();
+        let canonical = format!("PUT\n{path}\n\n{lines}\n{names}\nSTREAMING-UNSIGNED-PAYLOAD-TRAILER");
+        let signed = sign(&moment, REGION, "s3", &canonical);
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={ID}/{}/{REGION}/s3/aws4_request, SignedHeaders={names}, Signature={signed}",
+            &moment[..8]
         );
-        let key = [date.as_str(), signature.region, signature.service, "aws4_request"]
-            .iter()
-            .fold(format!("AWS4{SECRET}").into_bytes(), |key, part| mac(&key, part.as_bytes()));
-        format!("{path}?{query}&X-Amz-Signature={}", hex::encode(mac(&key, to_sign.as_bytes())))
+        let sent = chunked.len().to_string();
+        let mut sending = vec![("content-length", sent.as_str()), ("authorization", &authorization)];
+        sending.extend(headers.iter().filter(|(name, _)| *name != "host"));
+        self.raw("PUT", &path, &sending, chunked.as_bytes()).await
     }
 
     /// Sends a request as it is and returns status and body.
@@ -289,6 +317,16 @@ pub(super) fn bytes(length: usize, seed: u64) -> Vec<u8> {
         (state >> 32).to_le_bytes()
     });
     words.flatten().take(length).collect()
+}
+
+/// Signs a canonical request by version 4.
+fn sign(moment: &str, region: &str, service: &str, canonical: &str) -> String {
+    let scope = [&moment[..8], region, service, "aws4_request"];
+    let digest = hex::encode(Sha256::digest(canonical.as_bytes()));
+    let to_sign = format!("AWS4-HMAC-SHA256\n{moment}\n{}\n{digest}", scope.join("/"));
+    let key = format!("AWS4{SECRET}").into_bytes();
+    let key = scope.iter().fold(key, |key, part| mac(&key, part.as_bytes()));
+    hex::encode(mac(&key, to_sign.as_bytes()))
 }
 
 fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {

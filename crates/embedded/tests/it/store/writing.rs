@@ -87,6 +87,34 @@ async fn every_checksum_a_request_gives_is_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_checksum_behind_the_body_is_compared() {
+    let store = Store::start().await;
+    // Check values again: CRC-32 and CRC-64/NVME of 123456789.
+    let (crc32, crc64) = (("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc64nvme", "rosUhgp5mIg="));
+    for (body, length, trailer, code) in [
+        ("123456780", 9, crc32, "BadDigest"),
+        ("123456780", 9, crc64, "BadDigest"),
+        ("123456789", 9, ("x-amz-checksum-crc32", ""), "InvalidRequest"),
+        ("123456789", 8, crc32, "IncompleteBody"),
+        ("123456789", 10, crc32, "IncompleteBody"),
+    ] {
+        let (status, answer) = store.put_chunked("t/x", body, length, trailer).await;
+        assert_eq!(status, 400, "{body} {length} {trailer:?} {answer}");
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{body} {length} {trailer:?} {answer}");
+        assert_eq!(store.read("t/x").await, None);
+    }
+    for trailer in [crc32, crc64] {
+        let (status, answer) = store.put_chunked("t/x", "123456789", 9, trailer).await;
+        assert_eq!(status, 200, "{answer}");
+        let response = store.get_with("t/x", &[("x-amz-checksum-mode", "ENABLED")]).await;
+        assert_eq!(response.headers()[trailer.0], trailer.1);
+        assert!(!response.headers().contains_key("content-encoding"));
+        assert_eq!(response.bytes().await.unwrap(), "123456789");
+    }
+    store.no_temporary().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_its_client_abandons_leaves_nothing() {
     let store = Store::start().await;
     assert_eq!(store.put("kept", b"old").await.status(), StatusCode::OK);
