@@ -125,10 +125,18 @@ impl DatabaseUrl {
         self.host.starts_with('/')
     }
 
-    /// Returns the URL of the same database for another login.
+    /// Returns the URL of the same database for another role.
     #[must_use]
-    pub fn with_login(&self, user: &str, password: Secret) -> Self {
-        Self { user: user.to_owned(), password: Some(password), ..self.clone() }
+    pub fn with_login(&self, role: &str, password: Secret) -> Self {
+        Self { user: self.login(role), password: Some(password), ..self.clone() }
+    }
+
+    /// Writes a role as this host wants it: Supabase's pooler tells projects apart by `role.project`.
+    pub fn login(&self, role: &str) -> String {
+        match self.user.split_once('.') {
+            Some((_, project)) if self.host.ends_with(".pooler.supabase.com") => format!("{role}.{project}"),
+            _ => role.to_owned(),
+        }
     }
 
     /// Writes the URL with its password, for a file or a person entitled to it.

@@ -1,5 +1,5 @@
 //! Tests of the API over HTTP, on a real database, a real S3 endpoint and a real worker.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
 mod bad_input;

@@ -1,5 +1,5 @@
 //! Tests of the schema and of the tenant transaction against a real server.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catalogue;
 mod isolation;

@@ -1,0 +1,156 @@
+//! `novelfoundry doctor`: looks at each part on its own and says what to do about what is wrong, since a part that fails
+//! inside a running service shows only its symptoms.
+
+mod advice;
+mod database;
+mod issuer;
+mod storage;
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Context, state::State, summary::Logins};
+use crate::{
+    config::{Config, Value},
+    output::{Exit, Failure},
+};
+pub(crate) use advice::advice;
+
+/// Says of each part what can be reached and what is wrong
+#[derive(clap::Args)]
+pub(crate) struct Doctor {
+    /// Writes, reads and deletes a small object too, as a browser and as a worker would
+    #[arg(long)]
+    storage: bool,
+}
+
+/// How a part fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Works, and should not stay so.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+/// What was found of a part.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding {
+    part: String,
+    verdict: Verdict,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl Finding {
+    fn ok(part: &str, detail: impl Into<String>) -> Self {
+        Self { part: part.to_owned(), verdict: Verdict::Ok, detail: detail.into(), next: None }
+    }
+
+    fn warn(part: &str, detail: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warn, next: Some(next.into()), ..Self::ok(part, detail) }
+    }
+
+    fn fail(part: &str, detail: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fail, next: Some(next.into()), ..Self::ok(part, detail) }
+    }
+
+    fn failure(part: &str, failure: &Failure) -> Self {
+        let (what, next) = failure.in_words();
+        Self::fail(part, what, next)
+    }
+}
+
+impl Doctor {
+    /// Runs the command; it ends well where nothing fails, whatever it warns of.
+    pub(crate) async fn run(&self, context: Context) -> Result<Exit, Failure> {
+        let (config, embedded) = subject(&context)?;
+        let mut progress = context.output.progress();
+        let mut findings = vec![match &embedded {
+            Some(data_dir) => Finding::ok("configuration", format!("the installation in {data_dir}")),
+            None => Finding::ok("configuration", plane(&config)),
+        }];
+        progress.step("asking the database");
+        findings.extend(database::look(&config).await);
+        progress.step("asking the issuer");
+        findings.extend(issuer::look(&config).await);
+        progress.step("asking the object store");
+        findings.extend(storage::look(&config, self.storage).await);
+        findings.push(Finding::warn(
+            "backup",
+            "no backup of this installation was ever verified by being restored",
+            "Make one as docs/OPERATING.md says, and restore it somewhere else.",
+        ));
+        progress.finish();
+        if context.output.json {
+            context.output.data_json(&findings)?;
+        } else {
+            context.output.data(&lines(&findings))?;
+        }
+        let fails = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+        Ok(if fails { Exit::Findings } else { Exit::Done })
+    }
+}
+
+/// Returns the configuration to look at: what is configured, or else what `up` set up, with its directory.
+fn subject(context: &Context) -> Result<(Config, Option<String>), Failure> {
+    let mut config = context.loaded.config.clone();
+    let data_dir = &config.embedded.data_dir;
+    if config.database.url.get().is_some() || State::read(data_dir)?.is_none() {
+        return Ok((config, None));
+    }
+    let (data_dir, state, secrets) = super::status::open(context)?;
+    let Some(roles) = novelfoundry_database::RoleNames::with_prefix(&state.role_prefix) else {
+        return Ok((config, None));
+    };
+    let logins = Logins::new(&state.socket_dir, state.postgres_port, &roles, &secrets);
+    let api = &state.public_url;
+    config.database.url.set(logins.tenant);
+    config.database.control_url.set(logins.control);
+    config.s3.endpoint.set(parse(&state.s3_public_url)?);
+    config.s3.public_url.set(parse(&state.s3_public_url)?);
+    config.s3.access_key_id.set(parse(&secrets.s3.access_key_id)?);
+    config.s3.secret_access_key.set(secrets.s3.secret_access_key.clone());
+    config.auth.issuer.set(parse(&format!("{api}/auth/v1"))?);
+    config.auth.jwks_url.set(parse(&format!("{api}/auth/v1/.well-known/jwks.json"))?);
+    if !context.loaded.is_given("allowed_origins") {
+        config.server.allowed_origins.set(parse(api)?);
+    }
+    Ok((config, Some(data_dir.display().to_string())))
+}
+
+fn plane(config: &Config) -> String {
+    let from = config.supabase.url.get().map_or_else(String::new, |url| format!(" of {}", url.as_str()));
+    format!("read, for the data plane{from}; `novelfoundry config show` tells each value's source")
+}
+
+fn parse<T: Value>(text: &str) -> Result<T, Failure> {
+    T::parse(text).map_err(|problem| {
+        Failure::new(
+            format!("state.json in the data directory is damaged: {text} {problem}"),
+            "Remove it and run `novelfoundry up`, which writes it anew.",
+        )
+    })
+}
+
+fn lines(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.part.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Finding { part, verdict, detail, next } in findings {
+        let verdict = match verdict {
+            Verdict::Ok => "ok  ",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "FAIL",
+        };
+        let _ = writeln!(text, "{verdict}  {part:width$}  {detail}");
+        if let Some(next) = next {
+            let _ = writeln!(text, "{:6}{:width$}  -> {next}", "", "");
+        }
+    }
+    text
+}

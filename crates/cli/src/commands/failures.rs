@@ -1,0 +1,109 @@
+//! Turns what goes wrong below into what a person at a terminal can act upon.
+
+use std::{io, path::Path};
+
+use novelfoundry_database::{DbError, LoginError, MigrateError};
+use novelfoundry_embedded::postgres;
+
+use crate::output::{Exit, Failure};
+
+/// Describes a file or directory that could not be read, written or made.
+pub(crate) fn file(action: &str, path: &Path, error: io::Error) -> Failure {
+    let next = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "Free some space on that disk and try again; nothing was damaged."
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "Give this user the right to it, or choose another place."
+        }
+        io::ErrorKind::NotFound => "Look whether its directory is there.",
+        _ => "Look at it, then try again.",
+    };
+    Failure::new(format!("Cannot {action} {}", path.display()), next).because(error)
+}
+
+/// Describes why the embedded server does not run.
+pub(crate) fn postgres(error: &postgres::Error) -> Failure {
+    let exit = match error {
+        postgres::Error::InUse { .. } | postgres::Error::SingleUser { .. } => Exit::Refused,
+        postgres::Error::Exited { .. }
+        | postgres::Error::GaveUp { .. }
+        | postgres::Error::NotReady { .. }
+        | postgres::Error::Unkillable { .. } => Exit::Unavailable,
+        _ => Exit::CouldNotRun,
+    };
+    let failure = Failure::new(sentence(&error.to_string()), error.hint()).exit(exit);
+    match std::error::Error::source(error) {
+        Some(source) => failure.because(source.to_string()),
+        None => failure,
+    }
+}
+
+/// Describes why the database of a login cannot be used; `login` is a word such as `tenant`.
+pub(crate) fn login(login: &str, error: LoginError) -> Failure {
+    let what = format!("The {login} login cannot be used");
+    let (next, exit) = match &error {
+        LoginError::Database(error) => return database(&what, error),
+        LoginError::Privileged { .. } => (
+            "Give the URL of a login that `novelfoundry migrate --write-env FILE` hands out; there is no way around this.",
+            Exit::Refused,
+        ),
+        LoginError::NoSchema | LoginError::SchemaTooOld { .. } => {
+            ("Run `novelfoundry migrate` with the owner's login first.", Exit::CouldNotRun)
+        }
+        LoginError::ProgramTooOld { .. } => ("Install the newer NovelFoundry here too.", Exit::Refused),
+    };
+    Failure::new(what, next).because(error).exit(exit)
+}
+
+/// Describes a failure of the database itself.
+pub(crate) fn database(what: &str, error: &DbError) -> Failure {
+    let why = chain(error);
+    let next = super::doctor::advice(&why).unwrap_or(
+        "Look whether the database runs and the URL is right; `novelfoundry doctor` looks closer.",
+    );
+    Failure::new(what, next).because(why).exit(Exit::Unavailable)
+}
+
+/// Describes why a database was not migrated.
+pub(crate) fn migrate(error: MigrateError) -> Failure {
+    let what = "The database was not migrated";
+    let (next, exit) = match &error {
+        MigrateError::Database(error) => return database(what, error),
+        MigrateError::ProgramTooOld { .. } => ("Install the newer NovelFoundry here too.", Exit::Refused),
+        MigrateError::Edited { .. } => (
+            "Run the program that made this database, or a release that follows it; an applied migration never changes.",
+            Exit::Refused,
+        ),
+        MigrateError::Locked(_) => ("Try again when that has ended.", Exit::Unavailable),
+        MigrateError::Rights { .. } | MigrateError::ServerTooOld(_) => {
+            ("Give DATABASE_OWNER_URL a login with that right, on PostgreSQL 15 or newer.", Exit::CouldNotRun)
+        }
+        MigrateError::Failed { .. } => (
+            "Nothing of that migration was kept; remove the cause and run the command again.",
+            Exit::CouldNotRun,
+        ),
+    };
+    Failure::new(what, next).because(error).exit(exit)
+}
+
+/// Returns an error and its causes as one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let text = deeper.to_string();
+        // Some libraries repeat their source.
+        if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = deeper.source();
+    }
+    line
+}
+
+/// Begins with a capital, as sentences do; paths stay as they are.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), chars.as_str()))
+}

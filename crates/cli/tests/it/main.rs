@@ -1,0 +1,10 @@
+//! The binary as scripts and people meet it: streams, exit codes, flags, signals, and what a crash leaves.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod config;
+mod crashes;
+mod lifecycle;
+mod planes;
+mod refusals;
+mod support;

@@ -1,0 +1,154 @@
+//! The planes apart: `migrate`, `serve` and `worker` against a database and a store that they did not start.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Child, Stdio},
+};
+
+use novelfoundry_database::{DatabaseUrl, connect_check};
+use novelfoundry_testkit::Database;
+use rustix::process::Signal;
+
+use crate::support::{Ended, Installation, ended, poll, send};
+
+struct Deployment {
+    installation: Installation,
+    owner: String,
+    prefix: String,
+}
+
+impl Deployment {
+    async fn new() -> Self {
+        let owner = Database::empty().await;
+        // Logins belong to the server, which other tests share.
+        let prefix = format!("cli_{}", owner.database.trim_start_matches("nf_").get(..20).unwrap());
+        Self { installation: Installation::new(), owner: owner.expose(), prefix }
+    }
+
+    fn migrate(&self, args: &[&str]) -> Ended {
+        let mut command = self.installation.command(&["migrate"]);
+        ended(
+            command
+                .args(args)
+                .env("DATABASE_OWNER_URL", &self.owner)
+                .env("NOVELFOUNDRY_DATABASE_ROLE_PREFIX", &self.prefix),
+        )
+    }
+
+    fn url(&self, name: &str) -> DatabaseUrl {
+        let text = fs::read_to_string(self.installation.root().join("env")).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        DatabaseUrl::parse(line.unwrap().trim_matches('\'')).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_hands_over_logins_and_rotates_them() {
+    let deployment = Deployment::new().await;
+    let made = deployment.migrate(&["--write-env", "env"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let file = deployment.installation.root().join("env");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let first = deployment.url("DATABASE_URL");
+    for name in ["DATABASE_URL", "DATABASE_CONTROL_URL", "DATABASE_ISSUER_URL"] {
+        connect_check(&deployment.url(name)).await.unwrap();
+    }
+    let password = first.password.clone().unwrap();
+    assert!(!format!("{made:?}").contains(password.expose()), "passwords go to the file only");
+
+    // A deployment calls it each time.
+    let again = deployment.migrate(&["--write-env", "env"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(deployment.url("DATABASE_URL").expose(), first.expose());
+
+    let elsewhere = deployment.migrate(&["--write-env", "other"]);
+    assert_eq!(elsewhere.code, Some(2), "{elsewhere:?}");
+    assert!(elsewhere.stderr.contains("--rotate"), "{elsewhere:?}");
+
+    let rotated = deployment.migrate(&["--write-env", "env", "--rotate"]);
+    assert_eq!(rotated.code, Some(0), "{rotated:?}");
+    assert!(connect_check(&first).await.is_err(), "the old password is refused");
+    connect_check(&deployment.url("DATABASE_URL")).await.unwrap();
+    let unwritable = deployment.migrate(&["--write-env", "no/such/directory/env", "--rotate"]);
+    assert_eq!(unwritable.code, Some(2), "{unwritable:?}");
+    connect_check(&deployment.url("DATABASE_URL")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_and_worker_refuse_privileged_logins_and_missing_settings() {
+    let deployment = Deployment::new().await;
+    assert_eq!(deployment.migrate(&["--write-env", "env"]).code, Some(0));
+    let control = deployment.url("DATABASE_CONTROL_URL").expose();
+    let tenant = deployment.url("DATABASE_URL").expose();
+    for (command, what) in
+        [("serve", "tenant"), ("worker", "tenant"), ("serve", "control"), ("worker", "control")]
+    {
+        let (tenant, control) =
+            if what == "tenant" { (&deployment.owner, &control) } else { (&tenant, &deployment.owner) };
+        let mut program = deployment.installation.command(&[command, "--listen", "127.0.0.1:0"]);
+        program
+            .args(["--public-url", "http://127.0.0.1:1", "--metrics-listen", "off"])
+            .envs([("DATABASE_URL", tenant), ("DATABASE_CONTROL_URL", control)])
+            .envs([("SUPABASE_URL", "https://abc.supabase.co"), ("AWS_ACCESS_KEY_ID", "k")])
+            .env("AWS_SECRET_ACCESS_KEY", "s");
+        let refused = ended(&mut program);
+        assert_eq!(refused.code, Some(4), "{refused:?}");
+        assert!(refused.stderr.contains(&format!("The {what} login")), "{refused:?}");
+        assert!(refused.stderr.contains("superuser"), "{refused:?}");
+    }
+    let missing = deployment.installation.run(&["serve", "--metrics-listen", "off"]);
+    assert_eq!(missing.code, Some(2), "{missing:?}");
+    assert!(missing.stderr.contains("is needed here and is not set"), "{missing:?}");
+}
+
+/// Stops its process in order when dropped.
+struct Plane(Child);
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        send(self.0.id(), Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_and_worker_run_on_the_data_plane_of_another_process() {
+    let installation = Installation::new();
+    let up = installation.up(&[]);
+    let shell = installation.run(&["env"]).stdout;
+    // A port that was free a moment ago; `serve` has to be told the one that clients use.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let start = |command: &str| {
+        let mut sh = std::process::Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_novelfoundry");
+        installation.prepare(&mut sh);
+        sh.arg("-c")
+            .arg(format!(
+                "{shell}\nexec '{program}' {command} --listen 127.0.0.1:{port} --metrics-listen off"
+            ))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Plane(sh.spawn().unwrap())
+    };
+    let mut plane = start("serve");
+    let mut worker = start("worker");
+    let token = up.sign_in("signup", "ben@example.com", "a long password").await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://127.0.0.1:{port}/v1/projects");
+    let begun = std::time::Instant::now();
+    let answer = loop {
+        match client.get(&url).bearer_auth(&token).send().await {
+            Ok(answer) => break answer,
+            Err(_) => assert!(begun.elapsed().as_secs() < 30, "serve does not answer"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!(answer.status(), 200, "a token of the other process's issuer is good here");
+    assert!(worker.0.try_wait().unwrap().is_none(), "the worker runs");
+    for plane in [&mut plane, &mut worker] {
+        send(plane.0.id(), Signal::TERM);
+        let status = poll("the end", || plane.0.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0));
+    }
+}
