@@ -11,6 +11,8 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::signature::Signatures;
+
 /// Longest key name that is looked up, in bytes.
 pub(crate) const MAX_KID_BYTES: usize = 200;
 
@@ -21,6 +23,7 @@ const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 pub(crate) struct PublicKey {
     pub(crate) algorithm: Algorithm,
     pub(crate) key: DecodingKey,
+    pub(crate) signatures: Signatures,
 }
 
 /// The keys of one successful fetch, by name.
@@ -73,5 +76,5 @@ fn public_key(value: Value) -> Option<(String, PublicKey)> {
         && common.key_algorithm.is_none_or(|algorithm| algorithm == named);
     let name = common.key_id.clone().filter(|kid| (1..=MAX_KID_BYTES).contains(&kid.len()))?;
     let key = DecodingKey::from_jwk(&jwk).ok()?;
-    signs.then_some((name, PublicKey { algorithm, key }))
+    signs.then_some((name, PublicKey { algorithm, key, signatures: Signatures::default() }))
 }

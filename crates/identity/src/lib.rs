@@ -5,6 +5,7 @@ mod cache;
 mod claims;
 mod error;
 mod jwks;
+mod signature;
 mod strict;
 mod verifier;
 

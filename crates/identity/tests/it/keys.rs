@@ -230,3 +230,22 @@ async fn keys_of_no_use_are_skipped() {
     let (verifier, _) = issuer.verifier();
     assert_eq!(verifier.verify(&long_token(&key, "k1")).await.unwrap_err(), VerifyError::WrongSignature);
 }
+
+#[tokio::test]
+async fn a_signature_that_was_right_vouches_for_no_other_token_and_not_past_its_end() {
+    let key = SigningKey::ec();
+    let issuer = Issuer::start(&[key.jwk("k1")]).await;
+    let (verifier, clock) = issuer.verifier();
+    let token = long_token(&key, "k1");
+    for _ in 0..3 {
+        assert!(verifier.verify(&token).await.is_ok());
+    }
+    let other = long_token(&SigningKey::ec(), "k1");
+    let (message, _) = token.rsplit_once('.').unwrap();
+    let (_, foreign) = other.rsplit_once('.').unwrap();
+    for forged in [format!("{message}.{foreign}"), other.clone(), format!("{}x", &token[..token.len() - 1])] {
+        assert!(verifier.verify(&forged).await.is_err());
+    }
+    clock.advance(400 * 24 * HOUR);
+    assert!(verifier.verify(&token).await.is_err(), "its claims are checked every time");
+}
