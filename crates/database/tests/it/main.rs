@@ -4,5 +4,6 @@
 mod catalogue;
 mod isolation;
 mod migrate;
+mod tls;
 mod token_hook;
 mod transaction;

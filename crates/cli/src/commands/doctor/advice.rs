@@ -5,7 +5,12 @@
 pub(crate) fn advice(why: &str) -> Option<&'static str> {
     let table = [
         (
-            &["UnknownIssuer", "invalid peer certificate", "self-signed"][..],
+            &["not valid for name"][..],
+            "The server's certificate is for another name: write the host in the URL as the certificate has it.",
+        ),
+        (&["sslrootcert"], "Name a readable PEM file of trusted certificates by `sslrootcert=` in the URL."),
+        (
+            &["UnknownIssuer", "invalid peer certificate", "self-signed"],
             "The server's certificate is of an authority that this machine does not know: download its CA certificate \
              and add `sslrootcert=/path/to/ca.crt` to the URL.",
         ),
