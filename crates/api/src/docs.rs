@@ -20,7 +20,8 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
 code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{overflow:auto;padding:.75rem;border:1px solid var(--line);border-radius:.4rem}\
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}\
-section{margin:2.5rem 0}h2 code{font-size:1em}.verb{display:inline-block;min-width:4.5rem;font-weight:700}";
+table{table-layout:fixed}td code,h2 code{overflow-wrap:anywhere}td:first-child,th:first-child{width:24%}\
+.index td:first-child{width:5.5rem}.index td:nth-child(2){width:45%}section{margin:2.5rem 0}h2 code{font-size:1em}.verb{display:inline-block;min-width:4.5rem;font-weight:700}";
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Router<S> {
     let json = serde_json::to_value(document).unwrap_or_default();
@@ -72,9 +73,9 @@ fn index(document: &Value) -> String {
     let mut body = format!(
         "<h1>NovelFoundry API</h1><p>Version {}. <a href=\"/openapi.json\">OpenAPI document</a>. {}</p>",
         text(&document["info"]["version"]),
-        text(&document["info"]["description"])
+        markdown(text(&document["info"]["description"]))
     );
-    body.push_str("<h2>Operations</h2><table>");
+    body.push_str("<h2>Operations</h2><table class=\"index\">");
     let operations = operations(document);
     for (verb, path, operation) in &operations {
         let _ = write!(

@@ -18,7 +18,7 @@ const STEP: usize = 64 << 10;
 /// Counts what a manuscript holds; `words` is `front_matter_words` plus the words of all chapters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Analysis {
-    /// Words as [`crate::words`] defines them, headings included.
+    /// Words as [`crate::words()`] defines them, headings included.
     pub words: u64,
     /// Sentences, headings not included.
     pub sentences: u64,

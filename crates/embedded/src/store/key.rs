@@ -2,7 +2,7 @@
 //!
 //! A key is any text; a file name is not. The mapping here is reversible, uses only `[a-z0-9._%-]` (so that a file
 //! system which folds case or normalises Unicode keeps distinct keys distinct), never yields `.`, `..` or a name
-//! longer than [`NAME_MAX`], and tells an object `a` from the directory of `a/b`:
+//! longer than `NAME_MAX`, and tells an object `a` from the directory of `a/b`:
 //!
 //! | part of the key | entry |
 //! |---|---|
@@ -17,7 +17,7 @@ use std::{fmt, sync::Arc};
 
 /// The longest key, in bytes, as in S3.
 pub(crate) const KEY_MAX: usize = 1024;
-/// The number of bytes of a component that go into one directory name; escaped, they fill at most [`NAME_MAX`].
+/// The number of bytes of a component that go into one directory name; escaped, they fill at most `NAME_MAX`.
 const CHUNK: usize = 66;
 /// The longest file name, in bytes.
 #[cfg(test)]
