@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use novelfoundry_api::{Api, Settings};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock, TenantId, UserId};
-use novelfoundry_database::TenantDb;
+use novelfoundry_database::{DatabaseUrl, TenantDb};
 use novelfoundry_embedded::store::{self, Credentials, Limits, ObjectStore};
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_testkit::{Database, TestIssuer};
@@ -53,15 +53,20 @@ pub(crate) struct Writer {
 impl App {
     /// Starts it without a worker, in the database that all tests share.
     pub(crate) async fn start() -> Self {
-        Self::start_in(Database::shared().await, false).await
+        Self::start_in(Database::shared().await, None, false).await
     }
 
     /// Starts it with a worker, in a database of its own: a worker takes every job that it sees.
     pub(crate) async fn start_with_worker() -> Self {
-        Self::start_in(Database::fresh().await, true).await
+        Self::start_in(Database::fresh().await, None, true).await
     }
 
-    async fn start_in(database: Database, with_worker: bool) -> Self {
+    /// Starts it without a worker, with its tenant transactions through another address of the shared database.
+    pub(crate) async fn start_through(tenant: DatabaseUrl) -> Self {
+        Self::start_in(Database::shared().await, Some(tenant), false).await
+    }
+
+    async fn start_in(database: Database, through: Option<DatabaseUrl>, with_worker: bool) -> Self {
         let issuer = TestIssuer::start().await;
         let files = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
@@ -89,7 +94,8 @@ impl App {
             clock: Arc::clone(&clock),
         })
         .unwrap();
-        let (tenant, control) = (database.tenant_db(4).await, database.control_db().await);
+        let reached = Database { tenant: through.unwrap_or(database.tenant.clone()), ..database.clone() };
+        let (tenant, control) = (reached.tenant_db(4).await, database.control_db().await);
         if with_worker {
             let worker = Worker::new(WorkerOptions {
                 tenant: tenant.clone(),

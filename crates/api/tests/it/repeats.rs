@@ -1,5 +1,8 @@
 //! `Idempotency-Key`: a creation repeated takes effect once.
 
+use std::time::Duration;
+
+use novelfoundry_testkit::{Database, DelayingProxy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -79,4 +82,24 @@ async fn many_at_once_with_one_key_make_one_project() {
     }
     let list = app.get(&anna, "/v1/projects").await.expect(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
+}
+
+/// The server commits, the answer is lost: the client is told that it is not known, and its key settles it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_lost_at_commit_answers_503_and_the_key_makes_one_project() {
+    let database = Database::shared().await;
+    let proxy = DelayingProxy::start(&database.tenant, Duration::ZERO).await;
+    let app = App::start_through(proxy.url(&database.tenant)).await;
+    let anna = app.writer().await;
+    let body = json!({"title": "Once"});
+    proxy.cut_at_commit(true);
+    let lost = create(&app, &anna, "/v1/projects", "lost", &body).await;
+    assert_eq!((lost.status.as_u16(), lost.code()), (503, "commit-unknown"), "{}", lost.body);
+    assert!(lost.headers.contains_key("retry-after"));
+    proxy.cut_at_commit(false);
+    let again = create(&app, &anna, "/v1/projects", "lost", &body).await.expect(201);
+    let list = app.get(&anna, "/v1/projects").await.expect(200);
+    let items = list["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0]["project_id"], again["project_id"]);
 }
