@@ -41,6 +41,15 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
         if !is_json {
             return Err(Problem::new(ProblemCode::UnsupportedMediaType));
         }
+        // A derived structure would be read from a list too.
+        if body.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte != b'{') {
+            let code = if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok() {
+                ProblemCode::InvalidField
+            } else {
+                ProblemCode::InvalidJson
+            };
+            return Err(Problem::new(code).with_detail("the body: a JSON object is expected"));
+        }
         let value = serde_json::from_slice(&body).map_err(|error| {
             let code = if error.is_data() { ProblemCode::InvalidField } else { ProblemCode::InvalidJson };
             Problem::new(code).with_detail(printable(&error.to_string()))

@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use novelfoundry_core::ProblemCode;
 
 use crate::{
@@ -35,12 +35,26 @@ pub(crate) async fn surround(AxumState(state): AxumState<State>, request: Reques
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     let labels = [
-        ("method", method.as_str().to_owned()),
+        ("method", known(&method).to_owned()),
         ("path", path),
         ("status", response.status().as_str().to_owned()),
     ];
     metrics::histogram!("novelfoundry_request_seconds", &labels).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// Names a method for a label; a client may invent any number of others.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PATCH" => "PATCH",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
 }
 
 fn rendered(response: Response, id: &str, docs: &str) -> Response {

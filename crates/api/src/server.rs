@@ -28,11 +28,14 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let slots = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(slot) = std::sync::Arc::clone(&slots).acquire_owned().await else { break };
-        let (stream, address) = tokio::select! {
+        let next = async {
+            let slot = std::sync::Arc::clone(&slots).acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        let (slot, (stream, address)) = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+            (slot, accepted) = next => match accepted {
+                Ok(accepted) => (slot, accepted),
                 Err(error) => {
                     // Out of file descriptors, most likely: others must close first.
                     tracing::warn!(%error, "a connection was not accepted");

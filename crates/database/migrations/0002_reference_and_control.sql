@@ -97,6 +97,8 @@ comment on table app.jobs is
 comment on column app.jobs.fencing_token is 'Rises with every claim; whoever finishes a job must hold the newest.';
 create index jobs_ready on app.jobs (run_at, job_id) where state = 'queued';
 create index jobs_leases on app.jobs (lease_expires_at) where state = 'running';
+create index jobs_unfinished on app.jobs (tenant_id, kind) where state in ('queued', 'running');
+create index jobs_finished on app.jobs (finished_at) where finished_at is not null;
 alter table app.jobs enable row level security;
 alter table app.jobs force row level security;
 create policy jobs_tenant on app.jobs to :"tenant"
@@ -106,7 +108,7 @@ grant select (tenant_id, job_id, kind, state, payload, attempts, max_attempts, f
   insert (tenant_id, job_id, kind, payload, run_at),
   update (state, run_at, last_error, finished_at)
   on app.jobs to :"tenant";
-grant select, update (state, attempts, run_at, fencing_token, lease_expires_at, worker, last_error, finished_at)
+grant select, delete, update (state, attempts, run_at, fencing_token, lease_expires_at, worker, last_error, finished_at)
   on app.jobs to :"control";
 
 create table app.object_tombstones (

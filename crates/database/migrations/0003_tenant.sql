@@ -139,6 +139,7 @@ create table app.analyses (
   version integer not null default 1,
   deleted_at timestamptz,
   primary key (tenant_id, project_id, analysis_id),
+  foreign key (tenant_id, project_id) references app.projects (tenant_id, project_id),
   foreign key (tenant_id, project_id, manuscript_id, revision_id)
     references app.revisions (tenant_id, project_id, manuscript_id, revision_id)
 );
@@ -180,7 +181,7 @@ alter table app.idempotency_keys enable row level security;
 alter table app.idempotency_keys force row level security;
 create policy idempotency_keys_tenant on app.idempotency_keys to :"tenant"
   using (tenant_id = app.tenant_id()) with check (tenant_id = app.tenant_id());
-grant select, insert, delete, update (request_hash, resource_id, created_at) on app.idempotency_keys to :"tenant";
+grant select, insert, delete on app.idempotency_keys to :"tenant";
 
 -- Logs of events: written and read, never changed.
 

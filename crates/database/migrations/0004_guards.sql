@@ -47,21 +47,18 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended(tenant::text || member::text || client_key, 0)) then
     raise exception 'idempotency key in flight' using errcode = 'NF004';
   end if;
+  delete from app.idempotency_keys k
+   where k.tenant_id = tenant and k.user_id = member and k.created_at < now() - interval '24 hours';
   select k.request_hash into stored
     from app.idempotency_keys k
-   where k.tenant_id = tenant and k.user_id = member and k.key = client_key
-     and k.created_at > now() - interval '24 hours';
+   where k.tenant_id = tenant and k.user_id = member and k.key = client_key;
   if stored = hash then
     raise exception 'idempotency key replayed' using errcode = 'NF005';
   elsif stored is not null then
     raise exception 'idempotency key reused' using errcode = 'NF006';
   end if;
   insert into app.idempotency_keys (tenant_id, user_id, key, request_hash, resource_id)
-  values (tenant, member, client_key, hash, resource)
-      on conflict (tenant_id, user_id, key)
-      do update set request_hash = excluded.request_hash,
-                    resource_id = excluded.resource_id,
-                    created_at = excluded.created_at;
+  values (tenant, member, client_key, hash, resource);
 end
 $$;
 comment on function app.claim_idempotency_key(uuid, uuid, text, bytea, uuid) is

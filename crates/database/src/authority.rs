@@ -43,9 +43,14 @@ impl Authority {
         Self { tenant: membership.tenant_id, source: Source::Member(membership.user_id) }
     }
 
-    /// Takes a workspace that is being made.
-    pub fn from_provisioning(workspace: &NewWorkspace) -> Self {
+    /// Takes a workspace that is being made. Only the code that makes one may ask: no member is checked.
+    pub(crate) fn from_provisioning(workspace: &NewWorkspace) -> Self {
         Self { tenant: workspace.tenant_id, source: Source::Provisioning(workspace.user_id) }
+    }
+
+    /// Takes a workspace that its maker asks for again, as the member that they must still be.
+    pub(crate) fn from_maker(workspace: &NewWorkspace) -> Self {
+        Self { tenant: workspace.tenant_id, source: Source::Member(workspace.user_id) }
     }
 
     /// Returns the tenant.

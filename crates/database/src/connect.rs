@@ -52,6 +52,7 @@ fn config(url: &DatabaseUrl, application: &str) -> Config {
         .dbname(&url.database)
         .application_name(application)
         .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(Duration::from_secs(30))
         .keepalives_idle(Duration::from_mins(1))
         .ssl_mode(match url.ssl_mode {
             SslMode::Disable => config::SslMode::Disable,

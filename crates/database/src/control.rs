@@ -24,7 +24,7 @@ impl ControlDb {
     ) -> Result<Self, LoginError> {
         let pool = pool::pool(url, application, options)?;
         let connection = pool::checkout(&pool).await?;
-        login::check(&connection.client).await?;
+        login::check(&connection.client, "app.users").await?;
         drop(connection);
         Ok(Self { pool, url: url.clone() })
     }
@@ -33,26 +33,42 @@ impl ControlDb {
         &self.url
     }
 
-    /// Runs one statement in a transaction of its own.
+    /// Runs one statement that changes something, in a transaction of its own.
     pub(crate) async fn query(
         &self,
         query: &'static Query,
         parameters: Vec<Parameter>,
     ) -> Result<Vec<Row>, DbError> {
-        autocommit(&self.pool, query, &parameters).await
+        autocommit(&self.pool, query, &parameters).await?.map_err(DbError::at_commit)
+    }
+
+    /// Runs one statement that changes nothing; once more on a new connection where the first was lost.
+    pub(crate) async fn read(
+        &self,
+        query: &'static Query,
+        parameters: Vec<Parameter>,
+    ) -> Result<Vec<Row>, DbError> {
+        let first = autocommit(&self.pool, query, &parameters).await?.map_err(DbError::before_commit);
+        match first {
+            Err(error) if error.is_lost_connection() => {
+                autocommit(&self.pool, query, &parameters).await?.map_err(DbError::before_commit)
+            }
+            other => other,
+        }
     }
 }
 
-/// Runs one statement outside an explicit transaction. Lost before its answer, a write may have taken effect.
+/// Runs one statement outside an explicit transaction: the outer error came before it was sent, the inner one after.
 pub(crate) async fn autocommit(
     pool: &Pool,
     query: &'static Query,
     parameters: &[Parameter],
-) -> Result<Vec<Row>, DbError> {
-    let mut connection = pool::checkout(pool).await?;
+) -> Result<Result<Vec<Row>, tokio_postgres::Error>, DbError> {
+    let mut lease = pool::checkout(pool).await?;
+    let connection = &mut *lease;
     let prepared = connection.prepare(query).await?;
-    // A dropped future would leave its answer on the wire; the driver sorts answers by request, so the connection
-    // stays usable and no transaction stays open.
+    // Dropped before its answer, the statement may still run: nobody is to wait behind it.
+    connection.clean = false;
     let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| &**value as _).collect();
     let client = &connection.client;
     let rows = if let Some(statement) = &prepared {
@@ -61,5 +77,6 @@ pub(crate) async fn autocommit(
         let typed: Vec<_> = values.into_iter().zip(query.types.iter().cloned()).collect();
         client.query_typed(query.text, &typed).await
     };
-    rows.map_err(DbError::at_commit)
+    connection.clean = true;
+    Ok(rows)
 }

@@ -91,8 +91,9 @@ impl DbError {
         if error.as_db_error().is_none() && lost(&error) {
             return Self::CommitUnknown(error.into());
         }
-        // A backend told to stop while it committed says so, but not whether it had.
-        if error.code().is_some_and(|code| code.code().starts_with("57P")) {
+        // A backend told to stop while it committed, or a pooler that lost it, does not say whether it had.
+        let unknown = |code: &str| code.starts_with("08") || code.starts_with("57P") || code == "40003";
+        if error.code().is_some_and(|code| unknown(code.code())) {
             return Self::CommitUnknown(error.into());
         }
         Self::before_commit(error)

@@ -23,7 +23,7 @@ impl IssuerDb {
     ) -> Result<Self, LoginError> {
         let pool = pool::pool(url, application, options)?;
         let connection = pool::checkout(&pool).await?;
-        login::check(&connection.client).await?;
+        login::check(&connection.client, "issuer.accounts").await?;
         drop(connection);
         Ok(Self { pool })
     }
@@ -34,6 +34,6 @@ impl IssuerDb {
         query: &'static Query,
         parameters: Vec<Parameter>,
     ) -> Result<Vec<Row>, DbError> {
-        control::autocommit(&self.pool, query, &parameters).await
+        control::autocommit(&self.pool, query, &parameters).await?.map_err(DbError::at_commit)
     }
 }

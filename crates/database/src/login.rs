@@ -1,6 +1,6 @@
 //! Refuses to run as a login that could see past the policies, or against a schema that does not fit.
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, types::Type};
 
 use crate::{DbError, MIGRATIONS, newest_version};
 
@@ -17,6 +17,16 @@ pub enum LoginError {
         login: String,
         /// What it is or can do, as a verb phrase.
         reason: String,
+    },
+    /// The login is another plane's.
+    #[error(
+        "the login {login:?} may not read {table}: it is meant for something else; look whether two URLs were swapped"
+    )]
+    Mistaken {
+        /// The login.
+        login: String,
+        /// What it should be able to read.
+        table: &'static str,
     },
     /// The schema was never made here.
     #[error(
@@ -68,7 +78,8 @@ select coalesce(max(version), 0) as version, coalesce(max(floor), 0) as floor
   from app.schema_history
  where finished_at is not null";
 
-pub(crate) async fn check(client: &Client) -> Result<(), LoginError> {
+/// Checks a login that is meant to read `table`.
+pub(crate) async fn check(client: &Client, table: &'static str) -> Result<(), LoginError> {
     let rows = client.query_typed(PRIVILEGES, &[]).await.map_err(DbError::before_commit)?;
     let row = rows.first().ok_or_else(|| DbError::defect("no answer about the login"))?;
     let login: String = row.try_get("login").map_err(DbError::defect)?;
@@ -80,6 +91,9 @@ pub(crate) async fn check(client: &Client) -> Result<(), LoginError> {
     }
     let rows = client.query_typed(VERSION, &[]).await.map_err(DbError::before_commit)?;
     let row = rows.first().ok_or_else(|| DbError::defect("no answer about the schema"))?;
+    let rows =
+        client.query_typed("select has_table_privilege($1, 'select') as fits", &[(&table, Type::TEXT)]).await;
+    let fits = rows.ok().and_then(|rows| rows.first()?.try_get("fits").ok()).unwrap_or(false);
     let (found, floor): (i32, i32) =
         (row.try_get("version").map_err(DbError::defect)?, row.try_get("floor").map_err(DbError::defect)?);
     let known = newest_version(MIGRATIONS);
@@ -88,6 +102,9 @@ pub(crate) async fn check(client: &Client) -> Result<(), LoginError> {
     }
     if found < known {
         return Err(LoginError::SchemaTooOld { found, needed: known });
+    }
+    if !fits {
+        return Err(LoginError::Mistaken { login, table });
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Pools of connections that keep none whose transaction did not end in a confirmed COMMIT or ROLLBACK.
 
-use std::time::Duration;
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 use deadpool::{
     Runtime,
@@ -32,7 +35,7 @@ pub(crate) struct Manager {
 }
 
 pub(crate) type Pool = managed::Pool<Manager>;
-pub(crate) type Pooled = managed::Object<Manager>;
+type Pooled = managed::Object<Manager>;
 
 impl managed::Manager for Manager {
     type Type = Connection;
@@ -43,8 +46,8 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<DbError> {
-        if !connection.clean || connection.client.is_closed() {
-            return Err(RecycleError::message("the connection has an open transaction or is closed"));
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
         }
         Ok(())
     }
@@ -61,9 +64,38 @@ pub(crate) fn pool(url: &DatabaseUrl, application: &str, options: PoolOptions) -
         .map_err(DbError::defect)
 }
 
-pub(crate) async fn checkout(pool: &Pool) -> Result<Pooled, DbError> {
-    pool.get().await.map_err(|error| match error {
+pub(crate) async fn checkout(pool: &Pool) -> Result<Lease, DbError> {
+    let pooled = pool.get().await.map_err(|error| match error {
         PoolError::Backend(error) => error,
         other => DbError::Unavailable(other.into()),
-    })
+    })?;
+    Ok(Lease(Some(pooled)))
+}
+
+/// A borrowed connection. One that does not come back clean is closed at once, not when somebody would borrow it next:
+/// until then its open transaction would hold its locks.
+pub(crate) struct Lease(Option<Pooled>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.0.take().filter(|pooled| !pooled.clean) {
+            drop(Pooled::take(pooled));
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    #[expect(clippy::expect_used, reason = "only drop empties it")]
+    fn deref(&self) -> &Connection {
+        self.0.as_ref().expect("a lease holds its connection")
+    }
+}
+
+impl DerefMut for Lease {
+    #[expect(clippy::expect_used, reason = "only drop empties it")]
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.0.as_mut().expect("a lease holds its connection")
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     authority::{Source, minimum},
     connect::Connection,
     login,
-    pool::{self, Pool, Pooled},
+    pool::{self, Lease, Pool},
     query::{Call, Parameter, Query, query},
 };
 
@@ -25,7 +25,10 @@ static REQUIRE_ROLE: Query =
 static REQUIRE_LEASE: Query =
     query!("tenant.require_lease", [UUID, UUID, INT8], "select app.require_lease($1, $2, $3)");
 static REQUIRE_SETTING: Query =
-    query!("tenant.require_setting", [UUID], "select 1 / (app.tenant_id() = $1)::int");
+    query!("tenant.require_setting", [UUID], "select 1 / (app.tenant_id() is not distinct from $1)::int");
+
+/// As many futures `join_all` polls in order.
+const IN_ORDER: usize = 30;
 
 /// Attempts where the database asks for the transaction to be run again.
 const ATTEMPTS: u32 = 5;
@@ -45,7 +48,7 @@ impl TenantDb {
     ) -> Result<Self, LoginError> {
         let pool = pool::pool(url, application, options)?;
         let connection = pool::checkout(&pool).await?;
-        login::check(&connection.client).await?;
+        login::check(&connection.client, "app.projects").await?;
         drop(connection);
         Ok(Self { pool })
     }
@@ -77,8 +80,8 @@ impl TenantDb {
         name: &'static str,
         calls: &P,
     ) -> Result<P::Output, DbError> {
-        let mut pooled = pool::checkout(&self.pool).await?;
-        let connection: &mut Connection = &mut pooled;
+        let mut lease = pool::checkout(&self.pool).await?;
+        let connection: &mut Connection = &mut lease;
         let guard = Guard::new(authority, role);
         let prepared = prepare(connection, guard.query, calls).await?;
         connection.clean = false;
@@ -151,7 +154,7 @@ impl TenantDb {
         name: &'static str,
     ) -> Result<TenantTx, DbError> {
         let connection = pool::checkout(&self.pool).await?;
-        Ok(TenantTx { connection, guard: Guard::new(authority, role), open: false, name })
+        Ok(TenantTx { connection, guard: Guard::new(authority, role), open: false, failed: false, name })
     }
 }
 
@@ -197,9 +200,11 @@ fn jitter(attempt: u32) -> Duration {
 
 /// An open tenant transaction. Dropped without an end, it takes its connection with it.
 pub struct TenantTx {
-    connection: Pooled,
+    connection: Lease,
     guard: Guard,
     open: bool,
+    /// Whether a statement failed: the server has given the transaction up, and COMMIT would only seem to work.
+    failed: bool,
     name: &'static str,
 }
 
@@ -207,6 +212,12 @@ impl TenantTx {
     /// Sends statements in one write, behind the opening where nothing was sent before, and returns what they answer.
     /// The first error wins; none after it took effect.
     pub async fn send<P: Pipeline>(&mut self, calls: &P) -> Result<P::Output, DbError> {
+        let answer = self.exchange(calls).await;
+        self.failed |= answer.is_err();
+        answer
+    }
+
+    async fn exchange<P: Pipeline>(&mut self, calls: &P) -> Result<P::Output, DbError> {
         let connection: &mut Connection = &mut self.connection;
         let guard = &self.guard;
         let prepared = prepare(connection, guard.query, calls).await?;
@@ -234,6 +245,12 @@ impl TenantTx {
 
     /// Commits what succeeded and rolls back what did not.
     async fn end<T>(mut self, result: Result<T, DbError>) -> Result<T, DbError> {
+        let result = match result {
+            Ok(_) if self.failed => {
+                Err(DbError::defect("a transaction went on after a statement had failed"))
+            }
+            other => other,
+        };
         if !self.open {
             self.connection.clean = true;
         } else if result.is_ok() {
@@ -381,15 +398,19 @@ async fn prepare<P: Pipeline>(
     guard: &'static Query,
     calls: &P,
 ) -> Result<Prepared, DbError> {
+    let parts = calls.parts();
+    if parts.len() > IN_ORDER {
+        return Err(DbError::defect("a pipeline of more statements than keep their order"));
+    }
     let guard = connection.prepare(guard).await?;
     let mut prepared = Vec::new();
-    for part in calls.parts() {
+    for part in parts {
         prepared.push(connection.prepare(part.query).await?);
     }
     Ok(Prepared { guard, calls: prepared })
 }
 
-/// Polls in order, which is the order on the wire. `join_all` does so up to thirty futures.
+/// Polls in order, which is the order on the wire.
 async fn send_all<P: Pipeline>(
     client: &Client,
     calls: &P,
@@ -397,7 +418,6 @@ async fn send_all<P: Pipeline>(
     tenant: &Uuid,
 ) -> Vec<Result<Vec<Row>, tokio_postgres::Error>> {
     let parts = calls.parts();
-    debug_assert!(parts.len() <= 30, "a pipeline of more statements would not keep its order");
     join_all(
         parts
             .iter()

@@ -66,10 +66,12 @@ impl DatabaseUrl {
             return Err(UrlError::Malformed);
         }
         let decode = |part: &str| {
-            url::form_urlencoded::parse(format!("x={}", part.replace('+', "%2B")).as_bytes())
-                .next()
-                .map(|(_, value)| value.into_owned())
-                .unwrap_or_default()
+            url::form_urlencoded::parse(
+                format!("x={}", part.replace('+', "%2B").replace('&', "%26")).as_bytes(),
+            )
+            .next()
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
         };
         let mut user = decode(url.username());
         let mut password = url.password().map(decode);
@@ -81,20 +83,23 @@ impl DatabaseUrl {
         let mut database = decode(url.path().trim_start_matches('/'));
         let mut ssl_mode = None;
         let mut ssl_root_cert = None;
-        for (name, value) in url.query_pairs() {
-            match name.as_ref() {
-                "host" => host = value.into_owned(),
+        let options = url.query().unwrap_or_default().split('&').filter(|option| !option.is_empty());
+        for option in options {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let (name, value) = (decode(name), decode(value));
+            match name.as_str() {
+                "host" => host = value,
                 "port" => {
                     let number =
                         value.parse().map_err(|_| UrlError::BadOption("port", "a number up to 65535 is"))?;
                     port = Some(number);
                 }
-                "user" => user = value.into_owned(),
-                "password" => password = Some(value.into_owned()),
-                "dbname" => database = value.into_owned(),
+                "user" => user = value,
+                "password" => password = Some(value),
+                "dbname" => database = value,
                 "sslmode" => ssl_mode = Some(ssl_mode_of(&value)?),
                 "sslrootcert" if value == "system" => {}
-                "sslrootcert" => ssl_root_cert = Some(PathBuf::from(value.as_ref())),
+                "sslrootcert" => ssl_root_cert = Some(PathBuf::from(value)),
                 "application_name" | "connect_timeout" => {}
                 other => return Err(UrlError::UnknownOption(other.chars().take(40).collect())),
             }
@@ -224,9 +229,9 @@ mod tests {
 
     #[test]
     fn a_socket_url_needs_no_authority() {
-        let url = DatabaseUrl::parse("postgresql://nf:p%40ss%2Fw+d@/db?host=/tmp/a b&port=6000").unwrap();
-        assert_eq!((url.user.as_str(), url.host.as_str(), url.port), ("nf", "/tmp/a b", 6000));
-        assert_eq!(url.password.as_ref().map(Secret::expose), Some("p@ss/w+d"));
+        let url = DatabaseUrl::parse("postgresql://nf:p%40ss%2Fw+d&e@/db?host=/tmp/a+b&port=6000").unwrap();
+        assert_eq!((url.user.as_str(), url.host.as_str(), url.port), ("nf", "/tmp/a+b", 6000));
+        assert_eq!(url.password.as_ref().map(Secret::expose), Some("p@ss/w+d&e"));
         assert_eq!(url.ssl_mode, SslMode::Disable);
         let again = DatabaseUrl::parse(&url.expose()).unwrap();
         assert_eq!(again.expose(), url.expose());

@@ -96,7 +96,7 @@ impl TestIssuer {
     /// Where the database refuses.
     pub async fn writer(&self, db: &TenantDb) -> VerifiedClaims {
         let user = UserId::from_uuid(self.id());
-        let workspace = NewWorkspace::for_claims(&self.claims(user, None).await, self.id());
+        let workspace = NewWorkspace::for_claims(&self.claims(user, None).await, &self.ids);
         workspaces::create(db, &workspace, "A workspace", None).await.unwrap();
         self.claims(user, Some(workspace.tenant_id())).await
     }

@@ -13,6 +13,8 @@ use novelfoundry_database::DatabaseUrl;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, UnixStream},
+    sync::mpsc,
+    time::Instant,
 };
 
 /// Forwards a TCP port to a database, with each bunch of answers held back for a while.
@@ -82,26 +84,37 @@ enum Direction {
     Answers,
 }
 
+/// Reads at once and passes on after the delay, as a long line would: what follows close behind is not held back twice.
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     shared: &Shared,
     direction: Direction,
 ) {
-    let mut buffer = vec![0_u8; 64 * 1024];
-    loop {
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        let bytes = &buffer[..length];
-        if direction == Direction::Answers {
-            tokio::time::sleep(shared.delay).await;
-            if shared.cut_at_commit.load(Ordering::SeqCst) && bytes.windows(6).any(|word| word == b"COMMIT") {
+    let (sender, mut line) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let read = async move {
+        let mut buffer = vec![0_u8; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            let delay = if direction == Direction::Answers { shared.delay } else { Duration::ZERO };
+            if sender.send((Instant::now() + delay, buffer[..length].to_vec())).is_err() {
+                return;
+            }
+        }
+    };
+    let write = async move {
+        while let Some((due, bytes)) = line.recv().await {
+            tokio::time::sleep_until(due).await;
+            let cut = direction == Direction::Answers && shared.cut_at_commit.load(Ordering::SeqCst);
+            if cut && bytes.windows(6).any(|word| word == b"COMMIT") {
                 // The server has committed: its answer says so, and the client never reads it.
                 shared.commits_swallowed.fetch_add(1, Ordering::SeqCst);
                 return;
             }
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
         }
-        if to.write_all(bytes).await.is_err() {
-            return;
-        }
-    }
+    };
+    // The line ends with the writer; a reader that ends lets the writer finish what is under way.
+    tokio::join!(read, write);
 }

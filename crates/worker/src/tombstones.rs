@@ -1,9 +1,10 @@
-//! Deletes once more what a late upload may have put back, when the last ticket that could has ended.
+//! Deletes once more what a late upload may have put back, when the last ticket that could has ended; and forgets jobs
+//! that ended long ago.
 
 use std::{convert::Infallible, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use novelfoundry_database::{ControlDb, DbError, purge, purge::Tombstone};
+use novelfoundry_database::{ControlDb, DbError, jobs, purge, purge::Tombstone};
 use novelfoundry_objects::{ObjectKey, Store, StoreError};
 use tokio::time::sleep;
 
@@ -38,6 +39,8 @@ pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store) -> Infallib
 }
 
 async fn sweep(control: &ControlDb, store: &Store) -> Result<(), SweepError> {
+    // What ended long ago is of no use to anybody; a thousand a minute keep up with any queue.
+    jobs::forget(control, 1000).await?;
     loop {
         let due = purge::due_tombstones(control, BATCH).await?;
         let last = due.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);

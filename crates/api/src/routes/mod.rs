@@ -25,7 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Api, State, docs, json, middleware, problem::Problem};
 
-/// Makes the router of the whole API; `other` is served beside it, inside the same limits.
+/// Makes the router of the whole API; `other` is served beside it, with limits of its own.
 pub fn router(api: Api, other: Router) -> Router {
     let state = State::new(api);
     let (v1, document) = documented(state.settings.version);
@@ -48,14 +48,15 @@ pub fn router(api: Api, other: Router) -> Router {
         ])
         .max_age(std::time::Duration::from_hours(1));
     let documents = docs::router(&document);
-    v1.with_state(state.clone())
-        .layer(DefaultBodyLimit::max(json::LIMIT))
-        .layer(cors)
-        .merge(documents)
-        .merge(other)
-        .fallback(async || Problem::new(ProblemCode::NotFound))
-        .layer(CatchPanicLayer::custom(middleware::on_panic))
-        .layer(from_fn_with_state(state, middleware::surround))
+    // Problems are rendered inside the CORS layer: an allowed page may read why it was refused.
+    let surrounded = |router: Router| {
+        router
+            .layer(CatchPanicLayer::custom(middleware::on_panic))
+            .layer(from_fn_with_state(state.clone(), middleware::surround))
+    };
+    let v1 = v1.with_state(state.clone()).layer(DefaultBodyLimit::max(json::LIMIT));
+    let rest = documents.merge(other).fallback(async || Problem::new(ProblemCode::NotFound));
+    surrounded(v1).layer(cors).merge(surrounded(rest))
 }
 
 /// Returns the OpenAPI document.

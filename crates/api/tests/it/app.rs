@@ -53,17 +53,17 @@ pub(crate) struct Writer {
 impl App {
     /// Starts it without a worker, in the database that all tests share.
     pub(crate) async fn start() -> Self {
-        Self::start_in(Database::shared().await, None, false).await
+        Box::pin(Self::start_in(Database::shared().await, None, false)).await
     }
 
     /// Starts it with a worker, in a database of its own: a worker takes every job that it sees.
     pub(crate) async fn start_with_worker() -> Self {
-        Self::start_in(Database::fresh().await, None, true).await
+        Box::pin(Self::start_in(Database::fresh().await, None, true)).await
     }
 
     /// Starts it without a worker, with its tenant transactions through another address of the shared database.
     pub(crate) async fn start_through(tenant: DatabaseUrl) -> Self {
-        Self::start_in(Database::shared().await, Some(tenant), false).await
+        Box::pin(Self::start_in(Database::shared().await, Some(tenant), false)).await
     }
 
     async fn start_in(database: Database, through: Option<DatabaseUrl>, with_worker: bool) -> Self {

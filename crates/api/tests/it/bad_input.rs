@@ -23,6 +23,8 @@ async fn bodies_are_read_strictly() {
         ("{", 400, "invalid-json"),
         ("\"title\"", 422, "invalid-field"),
         ("[]", 422, "invalid-field"),
+        ("[\"A title\"]", 422, "invalid-field"),
+        ("[", 400, "invalid-json"),
         ("{}", 422, "invalid-field"),
         ("{\"title\":5}", 422, "invalid-field"),
         ("{\"title\":null}", 422, "invalid-field"),

@@ -98,8 +98,8 @@ async fn a_connection_lost_at_commit_answers_503_and_the_key_makes_one_project()
     assert!(lost.headers.contains_key("retry-after"));
     proxy.cut_at_commit(false);
     let again = create(&app, &anna, "/v1/projects", "lost", &body).await.expect(201);
-    let list = app.get(&anna, "/v1/projects").await.expect(200);
-    let items = list["items"].as_array().unwrap();
+    let listed = app.get(&anna, "/v1/projects").await.expect(200);
+    let items = listed["items"].as_array().unwrap();
     assert_eq!(items.len(), 1);
     assert_eq!(items[0]["project_id"], again["project_id"]);
 }

@@ -91,4 +91,11 @@ async fn browsers_of_the_allowed_origin_may_call_and_no_others() {
     let allowed = preflight("https://app.example.com").await;
     assert_eq!(allowed["access-control-allow-origin"], "https://app.example.com");
     assert!(!preflight("https://evil.example.com").await.contains_key("access-control-allow-origin"));
+    // A page may read why it was refused, too.
+    for (path, status) in [("/v1/projects", 401), ("/v1/me", 401)] {
+        let request = app.http.get(format!("{}{path}", app.url)).header("origin", "https://app.example.com");
+        let refused = app.send(request).await;
+        assert_eq!(refused.status, status);
+        assert_eq!(refused.headers["access-control-allow-origin"], "https://app.example.com", "{path}");
+    }
 }

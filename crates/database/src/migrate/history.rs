@@ -65,6 +65,32 @@ pub(super) async fn read(client: &Client) -> Result<Vec<Applied>, MigrateError> 
     Ok(rows.iter().map(row).collect::<Result<_, _>>().map_err(DbError::defect)?)
 }
 
+/// Refuses to go on past an index whose concurrent build was interrupted: IF NOT EXISTS would take it for done.
+pub(super) async fn refuse_invalid_index(client: &Client) -> Result<(), MigrateError> {
+    let rows = client
+        .query_typed(
+            "select indexrelid::regclass::text as name
+               from pg_index
+              where not indisvalid
+                and indrelid in (select oid from pg_class where relnamespace = 'app'::regnamespace)",
+            &[],
+        )
+        .await
+        .map_err(DbError::before_commit)?;
+    match rows.first() {
+        Some(row) => Err(MigrateError::InvalidIndex(row.try_get("name").map_err(DbError::defect)?)),
+        None => Ok(()),
+    }
+}
+
+/// Returns the process that answers, which stays the same for as long as the session is one.
+pub(super) async fn backend(client: &Client) -> Result<i32, MigrateError> {
+    let rows =
+        client.query_typed("select pg_backend_pid() as pid", &[]).await.map_err(DbError::before_commit)?;
+    let row = rows.first().ok_or_else(|| DbError::defect("no answer about the backend"))?;
+    Ok(row.try_get("pid").map_err(DbError::defect)?)
+}
+
 /// Records a step of a migration that runs outside a transaction.
 pub(super) fn step(migration: &Migration, checksum: &[u8], steps: usize) -> String {
     upsert(migration, checksum, steps, "null")

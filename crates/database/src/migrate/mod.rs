@@ -135,6 +135,12 @@ pub enum MigrateError {
         #[source]
         cause: tokio_postgres::Error,
     },
+    /// An index was begun and not finished.
+    #[error("the index {0} is invalid: its concurrent build was interrupted")]
+    InvalidIndex(String),
+    /// Statements of one session reached different backends.
+    #[error("the connection is a transaction pooler's, which cannot hold a session")]
+    Pooler,
     /// Another process held the lock too long.
     #[error(
         "another process has been migrating this database for {0:?}; wait for it, or look for a session that holds an advisory lock"
@@ -187,10 +193,18 @@ impl Migrator {
         &mut self,
         mut progress: impl FnMut(Progress<'_>),
     ) -> Result<Vec<i32>, MigrateError> {
+        let backend = history::backend(self.client()).await?;
         self.lock(&mut progress).await?;
+        if history::backend(self.client()).await? != backend {
+            return Err(MigrateError::Pooler);
+        }
         let result = self.apply(&mut progress).await;
         // The lock also ends with the session, so a failure here loses nothing.
-        let _ = execute(self.client(), &format!("reset role; select pg_advisory_unlock({LOCK})")).await;
+        let _ = execute(
+            self.client(),
+            &format!("reset role; reset row_security; select pg_advisory_unlock({LOCK})"),
+        )
+        .await;
         result
     }
 
@@ -304,7 +318,9 @@ impl Migrator {
         let failed = |cause| MigrateError::Failed { name: migration.name, cause };
         let statements = migration.statements();
         for (index, statement) in statements.iter().enumerate().skip(skip) {
+            execute(self.client(), "set lock_timeout = '30s'").await.map_err(failed)?;
             execute(self.client(), &self.roles.fill(statement)).await.map_err(failed)?;
+            history::refuse_invalid_index(self.client()).await?;
             execute(self.client(), &history::step(migration, checksum, index + 1)).await.map_err(failed)?;
         }
         execute(self.client(), &history::finish(migration, checksum)).await.map_err(failed)

@@ -74,8 +74,12 @@ pub(super) async fn prepare(client: &Client, roles: &RoleNames) -> Result<bool, 
         let login = if role == roles.owner { "nologin" } else { "login" };
         if !exists(client, role).await? {
             let create = format!("create role \"{role}\" {login} nocreatedb nocreaterole noinherit");
-            right(client, &create, &me, "cannot create roles; it needs CREATEROLE").await?;
-            made |= role != roles.owner;
+            match right(client, &create, &me, "cannot create roles; it needs CREATEROLE").await {
+                Ok(()) => made |= role != roles.owner,
+                // A migrator in another database of the server was faster.
+                Err(_) if exists(client, role).await? => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     for role in roles.logins() {

@@ -35,6 +35,8 @@ static REMEMBER: Query = query!(
 
 /// Records a person, or their changed address.
 pub async fn remember(db: &ControlDb, user: UserId, email: Option<&str>) -> Result<(), DbError> {
+    // Another issuer's idea of an address may not fit a column; it is shown, never relied on.
+    let email = email.filter(|email| email.chars().count() <= 320 && !email.contains('\0'));
     db.query(&REMEMBER, parameters![user.as_uuid(), email.map(str::to_owned)]).await.map(drop)
 }
 
@@ -50,7 +52,7 @@ static WORKSPACES: Query = query!(
 
 /// Lists the workspaces of the token's person, oldest first, a hundred at most.
 pub async fn workspaces(db: &ControlDb, claims: &VerifiedClaims) -> Result<Vec<Listed>, DbError> {
-    all(&db.query(&WORKSPACES, parameters![claims.user_id().as_uuid()]).await?)
+    all(&db.read(&WORKSPACES, parameters![claims.user_id().as_uuid()]).await?)
 }
 
 static CONFIRM: Query = query!(
@@ -67,7 +69,7 @@ pub async fn confirm(
     claims: &VerifiedClaims,
     tenant: TenantId,
 ) -> Result<Option<ConfirmedMembership>, DbError> {
-    let rows = db.query(&CONFIRM, parameters![tenant.as_uuid(), claims.user_id().as_uuid()]).await?;
+    let rows = db.read(&CONFIRM, parameters![tenant.as_uuid(), claims.user_id().as_uuid()]).await?;
     Ok(optional::<Listed>(&rows)?.map(|listed| ConfirmedMembership {
         tenant_id: listed.tenant_id,
         user_id: claims.user_id(),

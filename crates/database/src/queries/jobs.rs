@@ -238,6 +238,38 @@ pub async fn hand_back(db: &ControlDb, job: &ClaimedJob) -> Result<(), DbError> 
     db.query(&HAND_BACK, values).await.map(drop)
 }
 
+static LOCK: Query = query!(
+    "jobs.lock",
+    [UUID, UUID],
+    "select job_id
+       from app.jobs
+      where tenant_id = $1 and job_id = $2
+        for update"
+);
+
+/// Locks a job until the transaction ends: before what it works on, as its worker does.
+pub fn lock(job: JobId) -> Call<()> {
+    Call::new(&LOCK, parameters![job.as_uuid()], nothing)
+}
+
+static FORGET: Query = query!(
+    "jobs.forget",
+    [INT8],
+    "delete from app.jobs j
+      using (select tenant_id, job_id
+               from app.jobs
+              where finished_at < now() - case state when 'failed' then interval '90 days' else interval '7 days' end
+              order by finished_at
+              limit $1) as old
+      where j.tenant_id = old.tenant_id and j.job_id = old.job_id
+     returning j.job_id"
+);
+
+/// Removes jobs that ended a week ago, failed ones after ninety days; returns how many, `limit` at most.
+pub async fn forget(db: &ControlDb, limit: i64) -> Result<usize, DbError> {
+    Ok(db.query(&FORGET, parameters![limit]).await?.len())
+}
+
 static WAKE: Query = query!("jobs.wake", [], "select pg_notify('novelfoundry_jobs', '')");
 
 /// Wakes idle workers. To be sent after commit and coalesced: inside a transaction it would take a database-wide lock.
@@ -271,7 +303,7 @@ static PING: Query = query!("jobs.ping", [], "select 1 from app.jobs limit 0");
 
 /// Asks whether the job table answers.
 pub async fn ping(db: &ControlDb) -> Result<(), DbError> {
-    db.query(&PING, Vec::new()).await.map(drop)
+    db.read(&PING, Vec::new()).await.map(drop)
 }
 
 /// Counts of jobs by state, for the operator.
@@ -307,5 +339,5 @@ static DEPTH: Query = query!(
 
 /// Counts waiting and running jobs.
 pub async fn depth(db: &ControlDb) -> Result<Vec<Depth>, DbError> {
-    all(&db.query(&DEPTH, Vec::new()).await?)
+    all(&db.read(&DEPTH, Vec::new()).await?)
 }

@@ -146,7 +146,7 @@ static DUE: Query = query!(
 
 /// Lists tombstones whose time has come: the object is deleted once more, then the tombstone.
 pub async fn due_tombstones(db: &ControlDb, limit: i64) -> Result<Vec<Tombstone>, DbError> {
-    all(&db.query(&DUE, parameters![limit]).await?)
+    all(&db.read(&DUE, parameters![limit]).await?)
 }
 
 static REMOVE: Query = query!(

@@ -1,14 +1,13 @@
 //! Workspaces: making one, reading the present one.
 
 use jiff::Timestamp;
-use novelfoundry_core::{Role, TenantId, UserId};
+use novelfoundry_core::{IdSource, Role, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 use tokio_postgres::Row;
-use uuid::Uuid;
 
 use crate::{
     Authority, Call, DbError, NewWorkspace, Refusal, TenantDb,
-    queries::{idempotency, memberships},
+    queries::idempotency,
     query::{FromRow, Query, get, nothing, one, optional, parameters, query},
 };
 
@@ -87,8 +86,8 @@ static REREAD: Query = query!(
 
 impl NewWorkspace {
     /// Plans a workspace for the person of a verified token, under a new id.
-    pub fn for_claims(claims: &VerifiedClaims, id: Uuid) -> Self {
-        Self { tenant_id: TenantId::from_uuid(id), user_id: claims.user_id() }
+    pub fn for_claims(claims: &VerifiedClaims, ids: &IdSource) -> Self {
+        Self { tenant_id: TenantId::from_uuid(ids.next()), user_id: claims.user_id() }
     }
 
     /// Plans a workspace for the person of a verified token, under the id that belongs to this idempotency key.
@@ -138,23 +137,19 @@ pub async fn ensure(db: &TenantDb, workspace: &NewWorkspace, name: &str) -> Resu
     }
 }
 
-/// Reads a workspace that the same request made before; `None` where its maker is no longer a member. Raises where
-/// the key made it for another request.
+/// Reads a workspace that the same request made before; its maker must still be a member, and the key must have made it
+/// for this very request.
 pub async fn made_before(
     db: &TenantDb,
     workspace: &NewWorkspace,
     key: &str,
     request_hash: [u8; 32],
 ) -> Result<Option<Workspace>, DbError> {
-    let authority = Authority::from_provisioning(workspace);
-    let calls = (
-        idempotency::request_hash(workspace.user_id, key.to_owned()),
-        memberships::role_of(workspace.user_id),
-        present(),
-    );
-    let (hash, role, present) = db.read(&authority, Role::Owner, "workspaces.made_before", calls).await?;
+    let authority = Authority::from_maker(workspace);
+    let calls = (idempotency::request_hash(workspace.user_id, key.to_owned()), present());
+    let (hash, present) = db.read(&authority, Role::Viewer, "workspaces.made_before", calls).await?;
     if hash.is_none_or(|hash| hash != request_hash) {
         return Err(DbError::Refused(Refusal::IdempotencyMismatch));
     }
-    Ok(present.filter(|_| role.is_some()))
+    Ok(present)
 }

@@ -67,21 +67,23 @@ async fn the_grant_matrix_is_as_decided() {
     let database = Database::shared().await;
     let matrix = "
         select line from (
-          select format('%s %s %s', r.rolname, c.oid::regclass,
+          select format('%s %s %s', coalesce(r.rolname, 'PUBLIC'), c.oid::regclass,
                    string_agg(lower(a.privilege_type), ', ' order by a.privilege_type)) as line
             from pg_class c
             cross join lateral aclexplode(c.relacl) a
-            join pg_roles r on r.oid = a.grantee
-           where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace) and r.rolname <> 'novelfoundry_owner'
+            left join pg_roles r on r.oid = a.grantee
+           where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace)
+             and r.rolname is distinct from 'novelfoundry_owner'
            group by r.rolname, c.oid
           union all
-          select format('%s %s (%s) %s', r.rolname, c.oid::regclass,
+          select format('%s %s (%s) %s', coalesce(r.rolname, 'PUBLIC'), c.oid::regclass,
                    string_agg(distinct t.attname, ', ' order by t.attname), lower(a.privilege_type))
             from pg_class c
             join pg_attribute t on t.attrelid = c.oid
             cross join lateral aclexplode(t.attacl) a
-            join pg_roles r on r.oid = a.grantee
-           where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace) and r.rolname <> 'novelfoundry_owner'
+            left join pg_roles r on r.oid = a.grantee
+           where c.relnamespace in ('app'::regnamespace, 'issuer'::regnamespace)
+             and r.rolname is distinct from 'novelfoundry_owner'
            group by r.rolname, c.oid, a.privilege_type
           union all
           select format('%s %s execute', coalesce(r.rolname, 'PUBLIC'), p.oid::regprocedure)
@@ -90,6 +92,12 @@ async fn the_grant_matrix_is_as_decided() {
             left join pg_roles r on r.oid = a.grantee
            where p.pronamespace in ('app'::regnamespace, 'issuer'::regnamespace)
              and r.rolname is distinct from 'novelfoundry_owner'
+          union all
+          select format('%s schema %s %s', coalesce(r.rolname, 'PUBLIC'), n.nspname, lower(a.privilege_type))
+            from pg_namespace n
+            cross join lateral aclexplode(n.nspacl) a
+            left join pg_roles r on r.oid = a.grantee
+           where n.nspname in ('app', 'issuer') and r.rolname is distinct from 'novelfoundry_owner'
         ) lines order by line collate \"C\"";
     insta::assert_snapshot!(texts(&database, matrix).await.join("\n"));
 }
@@ -105,4 +113,89 @@ async fn every_table_and_function_is_commented() {
                  where p.pronamespace in ('app'::regnamespace, 'issuer'::regnamespace)
                    and obj_description(p.oid, 'pg_proc') is null";
     assert_eq!(texts(&database, bare).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_tenant_table_has_the_one_policy_and_no_other() {
+    let database = Database::shared().await;
+    for table in TABLES.iter().filter(|table| table.kind == Kind::Tenant) {
+        let policies = format!(
+            "select polcmd, polpermissive, polroles::regrole[], pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)
+               from pg_policy where polrelid = 'app.{}'::regclass",
+            table.name
+        );
+        let found = texts(&database, &policies).await;
+        let rule = "(tenant_id = app.tenant_id())";
+        assert_eq!(found, [format!("* t {{novelfoundry_tenant}} {rule} {rule}")], "{}", table.name);
+    }
+    let volatility = "select provolatile from pg_proc where oid = 'app.tenant_id()'::regprocedure";
+    assert_eq!(texts(&database, volatility).await, ["s"]);
+}
+
+/// A cluster keeps control tables on one node and copies reference tables to all: keys must not cross these borders,
+/// but for those of tenant tables to reference tables. A child's key begins with its parent's.
+#[tokio::test]
+async fn keys_stay_within_their_kind_and_children_begin_with_their_parents() {
+    let database = Database::shared().await;
+    let kind = |name: &str| TABLES.iter().find(|table| table.name == name).unwrap().kind;
+    let keys = "select c.relname, p.relname, array_to_string(f.conkey, ','), array_to_string(k.conkey, ',')
+                  from pg_constraint f
+                  join pg_class c on c.oid = f.conrelid
+                  join pg_class p on p.oid = f.confrelid
+                  join pg_constraint k on k.conrelid = f.conrelid and k.contype = 'p'
+                 where f.contype = 'f' and c.relnamespace = 'app'::regnamespace";
+    let mut nested = std::collections::HashSet::new();
+    for row in database.sql(keys).await.unwrap() {
+        let [child, parent, key, primary] = [0, 1, 2, 3].map(|column: usize| row[column].clone().unwrap());
+        match (kind(&child), kind(&parent)) {
+            (Kind::Tenant, Kind::Tenant) if format!("{primary},").starts_with(&format!("{key},")) => {
+                nested.insert(child);
+            }
+            (Kind::Tenant, Kind::Tenant | Kind::Reference) => {}
+            other => panic!("{child} refers to {parent}: {other:?}"),
+        }
+    }
+    for table in TABLES.iter().filter(|table| table.kind == Kind::Tenant && table.name != "tenants") {
+        assert!(nested.contains(table.name), "no parent's key leads the key of {}", table.name);
+    }
+    let column = "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+                   where c.relnamespace = 'app'::regnamespace and c.relkind = 'r'";
+    let with_tenant = texts(&database, column).await;
+    for table in TABLES {
+        match table.kind {
+            Kind::Tenant => assert!(with_tenant.contains(&table.name.to_owned()), "{}", table.name),
+            Kind::Reference => assert!(!with_tenant.contains(&table.name.to_owned()), "{}", table.name),
+            Kind::Control => {}
+        }
+    }
+}
+
+/// Read from the source: every statement on a tenant table says `tenant_id = $1`, so that a cluster asks one shard.
+#[test]
+fn every_statement_on_a_tenant_table_names_the_tenant() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/queries");
+    let mut statements = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.is_dir() {
+            continue;
+        }
+        let source = std::fs::read_to_string(&file).unwrap();
+        for statement in source.split("query!(").skip(1) {
+            let text = statement.split(");").next().unwrap();
+            let tables = TABLES.iter().filter(|table| table.kind == Kind::Tenant);
+            let touched: Vec<_> = tables
+                .filter(|table| {
+                    text.contains(&format!("app.{}\n", table.name))
+                        || text.contains(&format!("app.{} ", table.name))
+                })
+                .collect();
+            if touched.is_empty() {
+                continue;
+            }
+            statements += 1;
+            let names = text.contains("tenant_id = $1") || text.contains("values ($1");
+            assert!(names, "{}: {text}", file.display());
+        }
+    }
+    assert!(statements > 30, "only {statements} statements were found");
 }

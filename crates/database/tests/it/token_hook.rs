@@ -54,7 +54,7 @@ async fn the_session_s_workspace_wins_over_the_default_and_the_oldest() {
     let (db, control) = (database.tenant_db(1).await, database.control_db().await);
     let claims = issuer.writer(&db).await;
     let first = claims.tenant_id().unwrap();
-    let second = NewWorkspace::for_claims(&claims, issuer.id());
+    let second = NewWorkspace::for_claims(&claims, &novelfoundry_core::IdSource::default());
     workspaces::create(&db, &second, "Second", None).await.unwrap();
     let event = |session: Value| json!({"user_id": claims.user_id(), "claims": {"session_id": session}});
     let tenant = async |session: Value| {

@@ -39,17 +39,15 @@ pub(crate) async fn delete(
         .tenant
         .run(&member.authority, Role::Editor, "analyses.delete", |tx| {
             Box::pin(async move {
-                let (before, deleted) = tx
-                    .send(&(
-                        analyses::by_id(project, analysis),
-                        analyses::mark_deleted(project, analysis, expected),
-                    ))
-                    .await?;
-                // One under a deleted project or manuscript is missing: nothing is changed there.
-                if before.is_none() || deleted.is_none() {
-                    return Ok(Some(before.is_some()));
+                // The job first, as its worker locks it.
+                let job = JobId::from(analysis);
+                let ((), before) = tx.send(&(jobs::lock(job), analyses::by_id(project, analysis))).await?;
+                // One under a deleted project or manuscript is missing too.
+                let Some(before) = before else { return Ok(Some(false)) };
+                if expected.is_some_and(|version| version != before.version) {
+                    return Ok(Some(true));
                 }
-                tx.send(&jobs::cancel(JobId::from(analysis))).await?;
+                tx.send(&(analyses::mark_deleted(project, analysis, None), jobs::cancel(job))).await?;
                 Ok(None)
             })
         })

@@ -58,21 +58,27 @@ pub(crate) async fn create(
     Body { value, hash }: Body<NewTenant>,
 ) -> Result<(StatusCode, HeaderMap, Json<Tenant>), Problem> {
     let name = text_field("name", value.name, 200)?;
-    if directory::workspaces(&state.control, &claims).await?.len() >= MOST {
+    let workspace = match &key.0 {
+        Some(key) => NewWorkspace::for_key(&claims, key),
+        None => NewWorkspace::for_claims(&claims, &state.ids),
+    };
+    let listed = directory::workspaces(&state.control, &claims).await?;
+    let made_before = listed.iter().any(|listed| listed.tenant_id == workspace.tenant_id());
+    if listed.len() >= MOST && !made_before {
         return Err(Problem::new(ProblemCode::TooManyWorkspaces));
     }
     directory::remember(&state.control, claims.user_id(), claims.email()).await?;
-    let workspace = match &key.0 {
-        Some(key) => NewWorkspace::for_key(&claims, key),
-        None => NewWorkspace::for_claims(&claims, state.ids.next()),
-    };
     let claim = key.0.map(|key| (key, hash));
     let made = match workspaces::create(&state.tenant, &workspace, &name, claim.clone()).await {
         Err(DbError::Refused(Refusal::WorkspaceExists)) => {
             let (key, hash) = claim.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
-            workspaces::made_before(&state.tenant, &workspace, &key, hash)
-                .await?
-                .ok_or_else(|| Problem::new(ProblemCode::TenantNotFound))?
+            match workspaces::made_before(&state.tenant, &workspace, &key, hash).await {
+                Err(DbError::Refused(Refusal::NotAMember)) | Ok(None) => {
+                    return Err(Problem::new(ProblemCode::TenantNotFound));
+                }
+                Ok(Some(made)) => made,
+                Err(error) => return Err(error.into()),
+            }
         }
         other => other?,
     };
