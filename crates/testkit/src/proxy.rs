@@ -26,6 +26,7 @@ pub struct DelayingProxy {
 struct Shared {
     delay: Duration,
     cut_at_commit: AtomicBool,
+    cut_before_commit: AtomicBool,
     commits_swallowed: AtomicUsize,
 }
 
@@ -41,6 +42,7 @@ impl DelayingProxy {
         let shared = Arc::new(Shared {
             delay,
             cut_at_commit: AtomicBool::new(false),
+            cut_before_commit: AtomicBool::new(false),
             commits_swallowed: AtomicUsize::new(0),
         });
         let accepted = Arc::clone(&shared);
@@ -70,6 +72,11 @@ impl DelayingProxy {
     /// From now on passes each COMMIT to the server, swallows the answer and cuts the line.
     pub fn cut_at_commit(&self, cut: bool) {
         self.shared.cut_at_commit.store(cut, Ordering::SeqCst);
+    }
+
+    /// From now on cuts the line in place of passing a COMMIT on.
+    pub fn cut_before_commit(&self, cut: bool) {
+        self.shared.cut_before_commit.store(cut, Ordering::SeqCst);
     }
 
     /// Returns how many lines were cut at COMMIT.
@@ -107,6 +114,11 @@ async fn forward(
             let cut = direction == Direction::Answers && shared.cut_at_commit.load(Ordering::SeqCst);
             if cut && bytes.windows(6).any(|word| word == b"COMMIT") {
                 // The server has committed: its answer says so, and the client never reads it.
+                shared.commits_swallowed.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            let cut = direction == Direction::Requests && shared.cut_before_commit.load(Ordering::SeqCst);
+            if cut && bytes.windows(6).any(|word| word == b"commit") {
                 shared.commits_swallowed.fetch_add(1, Ordering::SeqCst);
                 return;
             }

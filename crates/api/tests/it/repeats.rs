@@ -84,22 +84,31 @@ async fn many_at_once_with_one_key_make_one_project() {
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
 }
 
-/// The server commits, the answer is lost: the client is told that it is not known, and its key settles it.
+/// The line is lost at COMMIT, before or after it took effect: the client is told that it is not known, and its key
+/// settles it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_lost_at_commit_answers_503_and_the_key_makes_one_project() {
     let database = Database::shared().await;
     let proxy = DelayingProxy::start(&database.tenant, Duration::ZERO).await;
     let app = App::start_through(proxy.url(&database.tenant)).await;
-    let anna = app.writer().await;
-    let body = json!({"title": "Once"});
-    proxy.cut_at_commit(true);
-    let lost = create(&app, &anna, "/v1/projects", "lost", &body).await;
-    assert_eq!((lost.status.as_u16(), lost.code()), (503, "commit-unknown"), "{}", lost.body);
-    assert!(lost.headers.contains_key("retry-after"));
-    proxy.cut_at_commit(false);
-    let again = create(&app, &anna, "/v1/projects", "lost", &body).await.expect(201);
-    let listed = app.get(&anna, "/v1/projects").await.expect(200);
-    let items = listed["items"].as_array().unwrap();
-    assert_eq!(items.len(), 1);
-    assert_eq!(items[0]["project_id"], again["project_id"]);
+    for committed in [true, false] {
+        let anna = app.writer().await;
+        let body = json!({"title": "Once"});
+        proxy.cut_at_commit(committed);
+        proxy.cut_before_commit(!committed);
+        let lost = create(&app, &anna, "/v1/projects", "lost", &body).await;
+        assert_eq!((lost.status.as_u16(), lost.code()), (503, "commit-unknown"), "{}", lost.body);
+        assert!(lost.headers.contains_key("retry-after"));
+        proxy.cut_at_commit(false);
+        proxy.cut_before_commit(false);
+        let count = format!("select count(*) from app.projects where tenant_id = '{}'", anna.tenant);
+        let rows = app.database.sql(&count).await.unwrap()[0][0].clone();
+        assert_eq!(rows.as_deref(), Some(if committed { "1" } else { "0" }));
+        let again = create(&app, &anna, "/v1/projects", "lost", &body).await.expect(201);
+        let listed = app.get(&anna, "/v1/projects").await.expect(200);
+        let items = listed["items"].as_array().unwrap();
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0]["project_id"], again["project_id"]);
+    }
+    assert_eq!(proxy.commits_swallowed(), 2);
 }

@@ -4,6 +4,7 @@
 mod catalogue;
 mod isolation;
 mod migrate;
+mod retention;
 mod tls;
 mod token_hook;
 mod transaction;
