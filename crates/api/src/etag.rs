@@ -35,6 +35,7 @@ impl FromRequestParts<State> for IfMatch {
         // A tag that was never ours matches nothing: the resource has changed, as far as the client can tell.
         text.strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0'))
             .and_then(|text| text.parse().ok())
             .map(|version| Self(Some(version)))
             .ok_or_else(|| Problem::new(ProblemCode::PreconditionFailed))

@@ -8,12 +8,15 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use novelfoundry_http::Stall;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 /// How long a client may take over a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take in nothing of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long running requests may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Connections open at once; further clients wait in the listener's queue.
@@ -50,7 +53,7 @@ pub async fn serve(
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(Stall::new(TokioIo::new(stream), WRITE_TIMEOUT), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that goes away is no event worth a line.

@@ -1,10 +1,13 @@
 -- The one place that decides which workspace a token names.
+--
+-- pg_temp stands last in the search path, by name: an empty path would look there first for types, and a caller's own
+-- type could then run the caller's code as the owner.
 
 create function app.custom_access_token_hook(event jsonb) returns jsonb
   language plpgsql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set row_security = on
 as $$
 declare

@@ -1,7 +1,7 @@
 //! Who may open a tenant transaction, and why. An [`Authority`] can be made only from the sources below: never from
 //! an id that came in a URL or a body.
 
-use novelfoundry_core::{JobId, Role, TenantId, UserId};
+use novelfoundry_core::{JobId, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 
 use crate::queries::jobs::ClaimedJob;
@@ -36,11 +36,6 @@ impl Authority {
             tenant: job.tenant_id(),
             source: Source::Job { job: job.job_id(), fencing_token: job.fencing_token() },
         }
-    }
-
-    /// Takes a workspace that the directory confirmed for the token's person.
-    pub fn from_membership(membership: &ConfirmedMembership) -> Self {
-        Self { tenant: membership.tenant_id, source: Source::Member(membership.user_id) }
     }
 
     /// Takes a workspace that is being made. Only the code that makes one may ask: no member is checked.
@@ -103,9 +98,4 @@ impl NewWorkspace {
     pub fn tenant_id(&self) -> TenantId {
         self.tenant_id
     }
-}
-
-/// What a transaction asks of a member; workers and provisioning are checked by their own guards.
-pub(crate) fn minimum(role: Role) -> &'static str {
-    role.as_str()
 }

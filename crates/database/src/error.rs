@@ -125,6 +125,7 @@ fn lost(error: &tokio_postgres::Error) -> bool {
 fn is_outage(code: &SqlState) -> bool {
     let text = code.code();
     ["08", "53", "57P", "40"].iter().any(|class| text.starts_with(class))
+        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
         || *code == SqlState::QUERY_CANCELED
         || *code == SqlState::LOCK_NOT_AVAILABLE
         || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT

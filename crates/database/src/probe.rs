@@ -69,11 +69,14 @@ pub async fn ensure_database(url: &DatabaseUrl, name: &str) -> Result<bool, DbEr
     }
     // A name cannot be a parameter here.
     let quoted = name.replace('"', "\"\"");
-    connection
-        .client
-        .batch_execute(&format!("create database \"{quoted}\""))
-        .await
-        .map_err(DbError::before_commit)?;
+    // By default everybody may connect and make temporary things; here nobody may who is not let in.
+    for sql in [
+        "revoke all on database postgres from public".to_owned(),
+        format!("create database \"{quoted}\""),
+        format!("revoke temporary on database \"{quoted}\" from public"),
+    ] {
+        connection.client.batch_execute(&sql).await.map_err(DbError::before_commit)?;
+    }
     Ok(true)
 }
 

@@ -9,9 +9,8 @@ use uuid::Uuid;
 
 use crate::DbError;
 
-/// A constant statement. Its name leads its text, so that it shows in `pg_stat_activity` and in the server's log.
+/// A constant statement. A name leads its text, so that it shows in `pg_stat_activity` and in the server's log.
 pub(crate) struct Query {
-    pub(crate) name: &'static str,
     pub(crate) text: &'static str,
     pub(crate) types: &'static [Type],
 }
@@ -20,7 +19,6 @@ pub(crate) struct Query {
 macro_rules! query {
     ($name:literal, [$($type:ident),*], $text:literal) => {
         $crate::query::Query {
-            name: $name,
             text: concat!("-- ", $name, "\n", $text),
             types: &[$(::tokio_postgres::types::Type::$type),*],
         }
@@ -45,11 +43,6 @@ impl<T> Call<T> {
         decode: fn(&[Row]) -> Result<T, DbError>,
     ) -> Self {
         Self { query, parameters, decode }
-    }
-
-    /// Returns the name of the statement.
-    pub fn name(&self) -> &'static str {
-        self.query.name
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     Authority, DatabaseUrl, DbError, LoginError, PoolOptions,
-    authority::{Source, minimum},
+    authority::Source,
     connect::Connection,
     login,
     pool::{self, Lease, Pool},
@@ -276,7 +276,7 @@ struct Guard {
 impl Guard {
     fn new(authority: &Authority, role: Role) -> Self {
         let (query, parameters): (_, Vec<Parameter>) = match *authority.source() {
-            Source::Member(user) => (&REQUIRE_ROLE, vec![Box::new(user.as_uuid()), Box::new(minimum(role))]),
+            Source::Member(user) => (&REQUIRE_ROLE, vec![Box::new(user.as_uuid()), Box::new(role.as_str())]),
             Source::Job { job, fencing_token } => {
                 (&REQUIRE_LEASE, vec![Box::new(job.as_uuid()), Box::new(fencing_token)])
             }

@@ -52,9 +52,9 @@ pub(crate) fn ids((project, manuscript): &(String, String)) -> Result<(ProjectId
 }
 
 /// A manuscript of a missing project is a missing manuscript.
-pub(crate) fn missing_parent(error: DbError) -> Problem {
+pub(crate) fn missing_parent(error: DbError) -> DbError {
     match error {
-        DbError::Refused(Refusal::ProjectNotFound) => Problem::new(ProblemCode::ManuscriptNotFound),
-        other => other.into(),
+        DbError::Refused(Refusal::ProjectNotFound) => DbError::Refused(Refusal::ManuscriptNotFound),
+        other => other,
     }
 }

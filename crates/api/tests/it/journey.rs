@@ -98,6 +98,14 @@ async fn the_shared_novels_are_counted_within_tolerance() {
         let words = analysis["result"]["words"].as_f64().unwrap_or_else(|| panic!("{file}: {analysis}"));
         let (low, high) = (ws.min(uni) * 0.99, ws.max(uni) * 1.01);
         assert!((low..=high).contains(&words), "{file}: {words} words, expected {ws} to {uni}");
+        // The table names the chapters first and what may also be counted after; "none" is none.
+        let digits: String = cells[6].chars().take_while(char::is_ascii_digit).collect();
+        let chapters = analysis["result"]["chapters"].as_array().unwrap().len();
+        let expected = digits.parse().unwrap_or(0);
+        assert!(
+            (expected..=expected + 3).contains(&chapters),
+            "{file}: {chapters} chapters, expected {expected}"
+        );
         read += 1;
     }
     assert!(read >= 9, "only {read} novels were found");

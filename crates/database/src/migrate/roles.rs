@@ -1,5 +1,7 @@
 //! The roles of an installation: an owner nobody logs in as, and a login for each plane's work.
 
+use std::fmt::Write as _;
+
 use tokio_postgres::{Client, types::Type};
 
 use super::MigrateError;
@@ -124,21 +126,28 @@ async fn me(client: &Client) -> Result<Me, MigrateError> {
     Ok(read().map_err(DbError::defect)?)
 }
 
-/// Sets bounds that hold even for a client that forgets its own: a request is over long before. Only where they are
-/// missing: roles are shared by all databases of a server, and another migrator may be at work there.
+/// What holds even for a client that forgets its own bounds: a request is over long before.
+const BOUNDS: [&str; 3] =
+    ["statement_timeout=60s", "lock_timeout=10s", "idle_in_transaction_session_timeout=60s"];
+
+/// Gives a runtime login these settings and no others: a login may change its own. Only where they differ, since roles
+/// are shared by all databases of a server and another migrator may be at work there.
 async fn bound(client: &Client, role: &str, me: &Me) -> Result<(), MigrateError> {
-    let missing = client
-        .query_typed("select from pg_roles where rolname = $1 and rolconfig is null", &[(&role, Type::TEXT)])
+    let same = client
+        .query_typed(
+            "select from pg_roles where rolname = $1 and rolconfig = $2",
+            &[(&role, Type::TEXT), (&BOUNDS.as_slice(), Type::TEXT_ARRAY)],
+        )
         .await
         .map_err(DbError::before_commit)?;
-    if missing.is_empty() {
+    if !same.is_empty() {
         return Ok(());
     }
-    let bounds = format!(
-        "alter role \"{role}\" set statement_timeout = '60s';
-         alter role \"{role}\" set lock_timeout = '10s';
-         alter role \"{role}\" set idle_in_transaction_session_timeout = '60s'"
-    );
+    let mut bounds = format!("alter role \"{role}\" reset all");
+    for bound in BOUNDS {
+        let (name, value) = bound.split_once('=').unwrap_or_default();
+        let _ = write!(bounds, "; alter role \"{role}\" set {name} = '{value}'");
+    }
     right(client, &bounds, me, "cannot alter the runtime logins; it did not create them").await
 }
 

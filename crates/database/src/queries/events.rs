@@ -18,15 +18,3 @@ static RECORD_USAGE: Query = query!(
 pub fn record_usage(event: Uuid, kind: &'static str, quantity: i64, subject: Uuid) -> Call<()> {
     Call::new(&RECORD_USAGE, parameters![event, kind, quantity, Some(subject)], nothing)
 }
-
-static RECORD_AUDIT: Query = query!(
-    "events.record_audit",
-    [UUID, UUID, UUID, TEXT, UUID],
-    "insert into app.audit_events (tenant_id, event_id, actor_id, action, subject_id)
-     values ($1, $2, $3, $4, $5)"
-);
-
-/// Records who changed what.
-pub fn record_audit(event: Uuid, actor: Option<Uuid>, action: &'static str, subject: Uuid) -> Call<()> {
-    Call::new(&RECORD_AUDIT, parameters![event, actor, action, Some(subject)], nothing)
-}

@@ -132,6 +132,16 @@ async fn every_tenant_table_has_the_one_policy_and_no_other() {
     assert_eq!(texts(&database, volatility).await, ["s"]);
 }
 
+/// What runs as its owner looks for nothing where its caller can put something.
+#[tokio::test]
+async fn functions_with_their_owner_s_rights_search_the_caller_s_schemas_last() {
+    let database = Database::shared().await;
+    let definers = "select proname, array_to_string(proconfig, '; ') from pg_proc
+                     where pronamespace in ('app'::regnamespace, 'issuer'::regnamespace) and prosecdef";
+    let found = texts(&database, definers).await;
+    assert_eq!(found, ["custom_access_token_hook search_path=pg_catalog, pg_temp; row_security=on"]);
+}
+
 /// A cluster keeps control tables on one node and copies reference tables to all: keys must not cross these borders,
 /// but for those of tenant tables to reference tables. A child's key begins with its parent's.
 #[tokio::test]

@@ -23,6 +23,20 @@ async fn two_at_once_apply_each_migration_once() {
     assert_eq!(run().await, Vec::<i32>::new());
 }
 
+/// A login may change its own settings; the next migration puts back what holds for it.
+#[tokio::test]
+async fn a_login_s_own_settings_are_put_back() {
+    let testbed = novelfoundry_testkit::Testbed::start().await;
+    let database = &testbed.database;
+    let change = "alter role current_user set default_transaction_read_only = on";
+    database.sql_as(&database.tenant, change).await.unwrap();
+    Migrator::connect(&database.admin, roles()).await.unwrap().migrate(|_| {}).await.unwrap();
+    let config = "select array_to_string(rolconfig, ' ') from pg_roles where rolname = 'novelfoundry_tenant'";
+    let config = database.sql(config).await.unwrap()[0][0].clone().unwrap();
+    assert_eq!(config, "statement_timeout=60s lock_timeout=10s idle_in_transaction_session_timeout=60s");
+    testbed.stop().await;
+}
+
 const FIRST: Migration = Migration { version: 1, name: "0001_a", sql: "create table app.a (x int)" };
 const EDITED: Migration = Migration { version: 1, name: "0001_a", sql: "create table app.a (x bigint)" };
 const BROKEN: Migration =

@@ -47,6 +47,19 @@ async fn garbage_never_raises() {
     }
 }
 
+/// A caller's own type must not run the caller's code with the rights of the function's owner.
+#[tokio::test]
+async fn a_caller_s_temporary_type_is_not_used() {
+    let database = Database::shared().await;
+    let trap = "create function pg_temp.evil(pg_catalog.uuid) returns boolean language plpgsql as
+                  $$ begin raise exception 'ran as %', current_user; end $$;
+                create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.evil(value));
+                select app.custom_access_token_hook('{\"user_id\":\"00000000-0000-0000-0000-000000000001\",\"claims\":{}}')";
+    // The shared database lets everybody make temporary things, as a managed one does.
+    let rows = database.sql_as(&database.issuer, trap).await.unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
 #[tokio::test]
 async fn the_session_s_workspace_wins_over_the_default_and_the_oldest() {
     let database = Database::shared().await;

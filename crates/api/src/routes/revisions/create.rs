@@ -23,7 +23,10 @@ use crate::{
     idempotency::{Key, Made},
     json::{Body, text_field},
     problem::Problem,
-    routes::{manuscripts::ids, projects::location},
+    routes::{
+        manuscripts::{ids, missing_parent},
+        projects::location,
+    },
 };
 
 /// How long after its ticket's end an upload is settled: a PUT may begin before the end and finish after it.
@@ -107,7 +110,7 @@ pub(crate) async fn create(
         revisions::reserve(bytes),
     );
     let outcome = state.tenant.write(&member.authority, Role::Editor, "revisions.create", calls).await;
-    let made = match key.settle(&state, &member, outcome.map_err(missing_project)).await? {
+    let made = match key.settle(&state, &member, outcome.map_err(missing_parent)).await? {
         Made::Now(((), (), made, (), ())) => made,
         Made::Before(id) => {
             let ids = Ids { project, manuscript, revision: RevisionId::from_uuid(id) };
@@ -117,15 +120,6 @@ pub(crate) async fn create(
     let upload = if made.state == RevisionState::Pending { Some(signed(&state, &made)?) } else { None };
     let path = format!("/v1/projects/{project}/manuscripts/{manuscript}/revisions/{}", made.revision_id);
     Ok((StatusCode::CREATED, location(&path, None), Json(Ticket { revision: made.into(), upload })))
-}
-
-/// A manuscript of a missing project is a missing manuscript.
-fn missing_project(error: novelfoundry_database::DbError) -> novelfoundry_database::DbError {
-    use novelfoundry_database::{DbError, Refusal};
-    match error {
-        DbError::Refused(Refusal::ProjectNotFound) => DbError::Refused(Refusal::ManuscriptNotFound),
-        other => other,
-    }
 }
 
 fn checked(state: &State, member: &Member, value: NewUpload, ids: Ids) -> Result<NewRevision, Problem> {

@@ -5,7 +5,6 @@ mod answer;
 mod body;
 mod cors;
 mod guard;
-mod stall;
 
 use std::{convert::Infallible, io::ErrorKind, sync::Arc, time::Duration};
 
@@ -23,6 +22,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use novelfoundry_http::Stall;
+
 pub(super) use body::BodyFault;
 
 use super::{
@@ -30,7 +31,6 @@ use super::{
     protocol::{self, RequestId},
 };
 use body::ClientBody;
-use stall::Stall;
 
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -11,7 +11,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Instant, Sleep};
 
 /// A connection on which a write that makes no progress for too long is an error.
-pub(super) struct Stall<T> {
+pub struct Stall<T> {
     inner: T,
     patience: Duration,
     /// Set while a write waits.
@@ -20,7 +20,8 @@ pub(super) struct Stall<T> {
 }
 
 impl<T> Stall<T> {
-    pub(super) fn new(inner: T, patience: Duration) -> Self {
+    /// Guards a connection; must be called inside a runtime.
+    pub fn new(inner: T, patience: Duration) -> Self {
         Self { inner, patience, timer: Box::pin(tokio::time::sleep(patience)), waiting: false }
     }
 
