@@ -132,6 +132,21 @@ impl Store {
         self.sign(&action, expires)
     }
 
+    /// Checks that the bucket is there and may be listed, which [`Self::head`] needs to tell a missing object. Unlike an
+    /// answer to HEAD, one to a listing says what is missing.
+    pub async fn check_bucket(&self) -> Result<(), StoreError> {
+        let call = self.call(Method::GET, &[], || {
+            let mut action = self.0.private.list_objects_v2(Some(&self.0.credentials));
+            action.with_max_keys(1);
+            self.sign(&action, OWN_EXPIRY)
+        });
+        match call.await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Missing) => Err(StoreError::Unexpected { status: 404, code: None }),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks an object up; `None` where there is none.
     pub async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, StoreError> {
         let call = self.call(Method::HEAD, &[(CHECKSUM_MODE, "ENABLED")], || {

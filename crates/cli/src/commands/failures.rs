@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use novelfoundry_database::{DbError, LoginError, MigrateError};
+use novelfoundry_database::{DatabaseUrl, DbError, LoginError, MigrateError};
 use novelfoundry_embedded::postgres;
 
 use crate::output::{Exit, Failure};
@@ -48,6 +48,9 @@ pub(crate) fn login(login: &str, error: LoginError) -> Failure {
             "Give the URL of a login that `novelfoundry migrate --write-env FILE` hands out; there is no way around this.",
             Exit::Refused,
         ),
+        LoginError::Mistaken { .. } => {
+            ("Look whether the URLs of two logins were swapped.", Exit::CouldNotRun)
+        }
         LoginError::NoSchema | LoginError::SchemaTooOld { .. } => {
             ("Run `novelfoundry migrate` with the owner's login first.", Exit::CouldNotRun)
         }
@@ -65,6 +68,29 @@ pub(crate) fn database(what: &str, error: &DbError) -> Failure {
     Failure::new(what, next).because(why).exit(Exit::Unavailable)
 }
 
+/// Where Supabase, as others, has its transaction pooler.
+const TRANSACTION_POOLER: u16 = 6543;
+
+const SESSION_NEEDED: &str =
+    "Give DATABASE_OWNER_URL the direct connection or the session pooler, both on port 5432.";
+
+/// Tells whether the URL leads to a transaction pooler, by its port.
+pub(crate) fn is_transaction_pooler(url: &DatabaseUrl) -> bool {
+    url.port == TRANSACTION_POOLER && !url.is_socket()
+}
+
+/// Refuses an owner's URL that leads to a transaction pooler: the lock that keeps migrations apart lasts for a session.
+pub(crate) fn unless_session(owner: &DatabaseUrl) -> Result<(), Failure> {
+    if !is_transaction_pooler(owner) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "Port 6543 is a transaction pooler, through which a migration cannot hold its lock",
+        SESSION_NEEDED,
+    )
+    .exit(Exit::Refused))
+}
+
 /// Describes why a database was not migrated.
 pub(crate) fn migrate(error: MigrateError) -> Failure {
     let what = "The database was not migrated";
@@ -79,6 +105,11 @@ pub(crate) fn migrate(error: MigrateError) -> Failure {
         MigrateError::Rights { .. } | MigrateError::ServerTooOld(_) => {
             ("Give DATABASE_OWNER_URL a login with that right, on PostgreSQL 15 or newer.", Exit::CouldNotRun)
         }
+        MigrateError::Pooler => (SESSION_NEEDED, Exit::Refused),
+        MigrateError::InvalidIndex(_) => (
+            "Drop that index as the owner, by `drop index concurrently`, and run the command again.",
+            Exit::CouldNotRun,
+        ),
         MigrateError::Failed { .. } => (
             "Nothing of that migration was kept; remove the cause and run the command again.",
             Exit::CouldNotRun,

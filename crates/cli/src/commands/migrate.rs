@@ -23,6 +23,7 @@ impl Migrate {
     pub(crate) async fn run(&self, context: Context) -> Result<Exit, Failure> {
         let config = &context.loaded.config;
         let owner = config.database.owner_url.need()?;
+        failures::unless_session(owner)?;
         let prefix = config.database.role_prefix.as_str();
         let roles = RoleNames::with_prefix(prefix).ok_or_else(|| {
             Failure::new(

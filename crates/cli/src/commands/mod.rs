@@ -1,5 +1,7 @@
 //! The commands. Each is one file that reads its flags, does its work by the other crates and says how it ended.
 
+mod account;
+mod backup;
 mod doctor;
 mod durable;
 mod failures;
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     Serve(run::Serve),
     Worker(run::Work),
     Doctor(doctor::Doctor),
+    /// Manages the accounts of the embedded issuer
+    #[command(subcommand)]
+    Account(account::AccountCommand),
     /// Shows the settings or describes them
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -74,6 +79,7 @@ impl Command {
                 Self::Serve(serve) => serve.run(context).await,
                 Self::Worker(worker) => Box::pin(worker.run(context)).await,
                 Self::Doctor(doctor) => Box::pin(doctor.run(context)).await,
+                Self::Account(account) => Box::pin(account.run(context)).await,
                 Self::Env(_) | Self::Config(_) => Ok(Exit::Done),
             }
         });

@@ -68,6 +68,16 @@ impl State {
             .map_err(|error| failures::file("write", &path, error))
     }
 
+    /// Returns where browsers reach the API, unless that only followed from where it listened.
+    pub(crate) fn named_public_url(&self) -> Option<String> {
+        named(&self.public_url, self.listen)
+    }
+
+    /// Returns where browsers reach the store, unless that only followed from where it listened.
+    pub(crate) fn named_s3_public_url(&self) -> Option<String> {
+        named(&self.s3_public_url, self.s3_listen)
+    }
+
     /// Tells whether the process that wrote this is still there. Another may have its id by now, so whoever must be sure
     /// asks the API too.
     pub(crate) fn process_lives(&self) -> bool {
@@ -75,6 +85,10 @@ impl State {
         // A process that may not be signalled is there.
         pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
     }
+}
+
+fn named(url: &str, listen: SocketAddr) -> Option<String> {
+    (url != format!("http://{listen}")).then(|| url.to_owned())
 }
 
 #[cfg(test)]
@@ -104,6 +118,9 @@ mod tests {
         state.write(root.path()).unwrap();
         assert_eq!(State::read(root.path()).unwrap().as_ref(), Some(&state));
         assert!(state.process_lives());
+        assert_eq!((state.named_public_url(), state.named_s3_public_url()), (None, None));
+        state.public_url = "https://novels.example".to_owned();
+        assert_eq!(state.named_public_url().as_deref(), Some("https://novels.example"));
         state.pid = None;
         assert!(!state.process_lives());
         std::fs::write(root.path().join(FILE), "{").unwrap();

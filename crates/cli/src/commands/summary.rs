@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::{secrets::Secrets, state::State};
 use crate::output::Failure;
 
+/// The demo account's address; the domain is reserved for what leaves no machine.
+pub(crate) const DEMO_EMAIL: &str = "demo@novelfoundry.local";
 /// The database of an embedded installation.
 pub(crate) const DATABASE: &str = "novelfoundry";
 
@@ -31,6 +33,17 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
+    /// Returns those of an installation that was started before.
+    pub(crate) fn of(data_dir: &Path, state: &State, secrets: &Secrets) -> Result<Self, Failure> {
+        let roles = RoleNames::with_prefix(&state.role_prefix).ok_or_else(|| {
+            Failure::new(
+                format!("{} is damaged", data_dir.join("state.json").display()),
+                "Remove it and run `novelfoundry up`, which writes it anew.",
+            )
+        })?;
+        Ok(Self::new(&state.socket_dir, state.postgres_port, &roles, secrets))
+    }
+
     /// Puts the URLs together. `roles` are the names of the runtime logins.
     pub(crate) fn new(socket_dir: &Path, port: u16, roles: &RoleNames, secrets: &Secrets) -> Self {
         let owner = DatabaseUrl {
@@ -71,6 +84,8 @@ pub(crate) struct Summary {
     postgres_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     demo: Option<Demo>,
+    #[serde(skip)]
+    owner: DatabaseUrl,
 }
 
 #[derive(Serialize)]
@@ -97,24 +112,16 @@ struct Auth {
 }
 
 /// The demo account.
-#[derive(Clone, Serialize)]
-pub(crate) struct Demo {
-    /// Its address.
-    pub(crate) email: String,
-    /// The file of its password.
-    pub(crate) password_file: String,
+#[derive(Serialize)]
+struct Demo {
+    email: String,
+    password_file: String,
 }
 
 impl Summary {
     /// Collects what there is to tell.
     pub(crate) fn new(data_dir: &Path, state: &State, secrets: &Secrets) -> Result<Self, Failure> {
-        let roles = RoleNames::with_prefix(&state.role_prefix).ok_or_else(|| {
-            Failure::new(
-                format!("{} is damaged", data_dir.join("state.json").display()),
-                "Remove it and run `novelfoundry up`, which writes it anew.",
-            )
-        })?;
-        let logins = Logins::new(&state.socket_dir, state.postgres_port, &roles, secrets);
+        let logins = Logins::of(data_dir, state, secrets)?;
         let api = &state.public_url;
         Ok(Self {
             api: api.clone(),
@@ -144,14 +151,12 @@ impl Summary {
             data_dir: data_dir.display().to_string(),
             version: state.version.clone(),
             postgres_version: state.postgres_version.clone(),
-            demo: None,
+            demo: secrets.demo_file().exists().then(|| Demo {
+                email: DEMO_EMAIL.to_owned(),
+                password_file: secrets.demo_file().display().to_string(),
+            }),
+            owner: logins.owner,
         })
-    }
-
-    /// Adds the demo account.
-    pub(crate) fn with_demo(mut self, demo: Option<Demo>) -> Self {
-        self.demo = demo;
-        self
     }
 
     /// Writes the lines that a shell takes in: with them, `serve`, `worker`, `migrate`, `doctor`, psql and S3's clients
@@ -166,6 +171,11 @@ impl Summary {
         };
         export("The API.", "NOVELFOUNDRY_URL", &self.api);
         export(&format!("The owner's login: {SEES_ALL}."), "DATABASE_OWNER_URL", &self.database_url);
+        export("The same for psql, pg_dump and pg_restore.", "PGHOST", &self.owner.host);
+        export("", "PGPORT", &self.owner.port.to_string());
+        export("", "PGUSER", &self.owner.user);
+        export("", "PGPASSWORD", self.owner.password.as_ref().map_or("", Secret::expose));
+        export("", "PGDATABASE", &self.owner.database);
         export(&format!("The tenant login: {SEES_ONE}."), "DATABASE_URL", &self.tenant_database_url);
         export(
             &format!("The control login: {SEES_DIRECTORY}."),
@@ -205,7 +215,7 @@ impl Summary {
     }
 
     /// Writes what `up` ends with on a terminal.
-    pub(crate) fn ready(&self, took: Duration, demo_password: Option<&Secret>) -> String {
+    pub(crate) fn ready(&self, took: Duration, demo_password: Option<&Secret>, sign_up: bool) -> String {
         let mut text = format!(
             "NovelFoundry {} with PostgreSQL {} is ready after {:.1} s.\n\n{}",
             self.version,
@@ -220,14 +230,23 @@ impl Summary {
             );
             let _ = writeln!(text, "  {:<8} {}, {password}", "demo", demo.email);
         }
+        text.push_str("\nTry next, in another terminal:\n  ");
+        let _ = if sign_up {
+            write!(
+                text,
+                "NOVELFOUNDRY_URL={api} script/journey README.md\n  \
+                 curl -s {api}/auth/v1/signup -H 'content-type: application/json' \
+                 -d '{{\"email\":\"me@example.com\",\"password\":\"a long password\"}}'",
+                api = self.api,
+            )
+        } else {
+            // Nobody can sign up by themselves.
+            write!(text, "{} account create me@example.com --data-dir {}", program(), quoted(&self.data_dir))
+        };
         let _ = write!(
             text,
-            "\nTry next, in another terminal:\n  NOVELFOUNDRY_URL={api} script/journey README.md\n  \
-             curl -s {api}/auth/v1/signup -H 'content-type: application/json' \
-             -d '{{\"email\":\"me@example.com\",\"password\":\"a long password\"}}'\n  \
-             {program} env --data-dir {data_dir}\n\n\
+            "\n  {program} env --data-dir {data_dir}\n\n\
              Ctrl-C stops it all; the data stays in {data_dir} and is there at the next start.",
-            api = self.api,
             data_dir = quoted(&self.data_dir),
             program = program(),
         );

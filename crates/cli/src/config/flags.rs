@@ -20,6 +20,14 @@ pub(crate) struct GlobalArgs {
     pub(crate) settings: SettingFlags,
 }
 
+#[cfg(test)]
+impl GlobalArgs {
+    /// Returns what no flag at all gives.
+    pub(crate) fn none() -> Self {
+        Self { config: None, json: false, settings: SettingFlags::default() }
+    }
+}
+
 /// The settings that were given as flags, by key.
 #[derive(Clone, Default)]
 pub(crate) struct SettingFlags(pub(super) BTreeMap<&'static str, String>);

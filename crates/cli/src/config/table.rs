@@ -11,7 +11,9 @@ use novelfoundry_database::DatabaseUrl;
 use super::{
     setting::{Derivation, Field, Found, Optional, Setting, Value},
     urls::{BaseUrl, HttpUrl, Origins, is_loopback, origin_of},
-    values::{Bucket, ListenOrOff, LogFormat, LogLevel, RolePrefix, Signup, Statements, Whole, Word},
+    values::{
+        Bucket, ListenOrOff, LogFormat, LogLevel, Proxies, RolePrefix, Signup, Statements, Whole, Word,
+    },
 };
 use crate::output::Failure;
 
@@ -79,8 +81,10 @@ settings! {
         listen: SocketAddr = "127.0.0.1:8787";
         /// Where metrics for Prometheus are served, apart from the API.
         metrics_listen: ListenOrOff = "127.0.0.1:9464";
-        /// Where browsers reach the API. Links and the embedded issuer's name begin with it.
+        /// Where browsers reach the API. Links and the embedded issuer's name begin with it; `up` remembers it.
         public_url: Optional<BaseUrl>, derived PUBLIC_URL;
+        /// The addresses of the reverse proxies in front, whose `X-Forwarded-For` the embedded issuer's rate limits believe.
+        trusted_proxies: Optional<Proxies>;
         /// Which web origins may call the API, the embedded issuer and the embedded store.
         allowed_origins: Optional<Origins>, derived ALLOWED_ORIGINS;
     }
@@ -110,7 +114,7 @@ settings! {
     s3: S3 "s3." {
         /// The store's S3 endpoint, with its base path if it has one.
         endpoint: Optional<BaseUrl>, derived S3_ENDPOINT, env "AWS_ENDPOINT_URL_S3" "AWS_ENDPOINT_URL";
-        /// Where browsers reach the store. Signed URLs begin with it.
+        /// Where browsers reach the store. Signed URLs begin with it; `up` remembers it.
         public_url: Optional<BaseUrl>, derived S3_PUBLIC_URL;
         /// The region that signatures name.
         region: Word = "us-east-1", env "AWS_REGION" "AWS_DEFAULT_REGION";
@@ -140,7 +144,8 @@ settings! {
         postgres_listen: ListenOrOff = "off";
         /// Where the store listens.
         s3_listen: SocketAddr = "127.0.0.1:8788", derived S3_LISTEN;
-        /// Who may sign up: everybody, who holds an invitation, or nobody.
+        /// Who may sign up by themselves: everybody with `open`, nobody with the others. Accounts are then made by
+        /// `novelfoundry account create`; invitations, which tell `invite` from `closed`, come with members.
         signup: Signup = "invite", derived SIGNUP;
     }
     /// The workers.

@@ -306,3 +306,25 @@ fn the_page_of_documentation_is_the_table() {
     let how = "run `novelfoundry config schema --markdown > docs/CONFIGURATION.md`";
     assert!(page == document::markdown(), "docs/CONFIGURATION.md is not up to date: {how}");
 }
+
+#[test]
+fn a_bucket_s_name_is_one_for_the_object_store_too() {
+    let bucket = |name: &str| Given::default().env("S3_BUCKET", name).load();
+    for name in ["abc", "a.b-c_9", &"x".repeat(63)] {
+        assert_eq!(bucket(name).unwrap().config.s3.bucket.as_str(), name);
+    }
+    for name in ["ab", &"x".repeat(64), "-ab", "ab-", "a b"] {
+        assert!(bucket(name).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn proxies_are_addresses() {
+    let given = |text: &str| Given::default().env("NOVELFOUNDRY_TRUSTED_PROXIES", text);
+    let proxies =
+        given("127.0.0.1, ::1").load().unwrap().config.server.trusted_proxies.need().unwrap().0.clone();
+    assert_eq!(proxies, ["127.0.0.1".parse::<std::net::IpAddr>().unwrap(), "::1".parse().unwrap()]);
+    for text in ["10.0.0.0/8", "proxy.example", "127.0.0.1:80"] {
+        assert!(refusal(given(text)).contains("is not an IP address"), "{text}");
+    }
+}

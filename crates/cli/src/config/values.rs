@@ -1,6 +1,10 @@
 //! The types of settings other than URLs, each with its bounds, so that a bad value is refused before anything starts.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use novelfoundry_core::Secret;
 
@@ -38,6 +42,25 @@ impl Value for ListenOrOff {
         } else {
             <SocketAddr as Value>::parse(text).map(|it| Self(Some(it)))
         }
+    }
+}
+
+/// Addresses of reverse proxies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proxies(pub(crate) Vec<IpAddr>);
+
+impl Value for Proxies {
+    const SHAPE: Shape = Shape::List;
+    const EXAMPLE: &'static str = "127.0.0.1,10.0.0.7";
+
+    fn accepts() -> String {
+        "IP addresses without ports; outside the file, separated by commas".to_owned()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let addresses = text.split(',').map(str::trim).filter(|address| !address.is_empty());
+        let addresses = addresses.map(str::parse).collect::<Result<_, _>>();
+        addresses.map(Self).map_err(|_| "contains what is not an IP address".to_owned())
     }
 }
 
@@ -131,9 +154,9 @@ names! {
     /// A name given by another system.
     Word, "name", "a text without spaces", |text| !text.contains(char::is_whitespace);
     /// The name of a bucket.
-    Bucket, "novelfoundry", "1 to 100 letters, digits, `.`, `-` or `_`, with a letter or digit first and last", |text| {
+    Bucket, "novelfoundry", "3 to 63 letters, digits, `.`, `-` or `_`, with a letter or digit first and last", |text| {
         let (first, last) = (text.chars().next(), text.chars().last());
-        text.len() <= 100
+        (3..=63).contains(&text.len())
             && [first, last].into_iter().flatten().all(|c| c.is_ascii_alphanumeric())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c))
     };

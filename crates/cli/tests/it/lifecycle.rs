@@ -102,7 +102,14 @@ fn script_journey(up: &Running) {
         "{done:?}"
     );
     assert!(done.stdout.matches("\n$ curl ").count() >= 6, "{done:?}");
-    assert!(!done.stdout.contains("Bearer eyJ") || done.stdout.contains("…"), "{done:?}");
+    for (before, shown) in [("Bearer ", 8), ("\"password\":\"", 0), ("X-Amz-Signature=", 6)] {
+        let rests: Vec<_> = done.stdout.split(before).skip(1).collect();
+        assert!(!rests.is_empty(), "{before}: {done:?}");
+        for rest in rests {
+            let length = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).count();
+            assert!(length <= shown, "{before} is shown whole: {done:?}");
+        }
+    }
 
     fs::write(&file, b"").unwrap();
     let refused = journey(&file);
@@ -111,13 +118,15 @@ fn script_journey(up: &Running) {
 }
 
 fn status_and_env_tell_the_same(installation: &Installation, up: &Running) {
+    let status: Value = serde_json::from_str(&installation.run(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(status["demo"], up.summary["demo"]);
     let status = installation.run(&["status"]);
     assert_eq!(status.code, Some(0), "{status:?}");
     assert!(status.stdout.contains("running") && status.stdout.contains(up.text("/api")), "{status:?}");
     assert!(!status.stdout.contains("postgresql://"), "a status shows no password: {status:?}");
 
     let env: Value = serde_json::from_str(&installation.run(&["env", "--json"]).stdout).unwrap();
-    for key in ["api", "docs", "s3", "database_url", "tenant_database_url", "data_dir", "version"] {
+    for key in ["api", "docs", "s3", "database_url", "tenant_database_url", "data_dir", "version", "demo"] {
         assert_eq!(env[key], up.summary[key], "{key}");
     }
     let shell = installation.run(&["env"]).stdout;
@@ -130,6 +139,15 @@ fn status_and_env_tell_the_same(installation: &Installation, up: &Running) {
     sh.arg("-c").arg(format!("{shell}\nprintf '%s %s' \"$DATABASE_URL\" \"$AWS_ENDPOINT_URL_S3\""));
     let told = format!("{} {}", up.text("/tenant_database_url"), up.text("/s3/endpoint"));
     assert_eq!(ended(&mut sh).stdout, told);
+    if Command::new("psql").arg("--version").output().is_err() {
+        println!("skipped: there is no psql to be told the login");
+        return;
+    }
+    let mut sh = Command::new("sh");
+    sh.arg("-c").arg(format!(
+        "{shell}\npsql --no-psqlrc --tuples-only --no-align --command 'select current_database()'"
+    ));
+    assert_eq!(ended(&mut sh).stdout, "novelfoundry\n", "psql needs nothing on its command line");
 }
 
 fn doctor_finds_nothing_wrong(installation: &Installation) {
@@ -137,7 +155,9 @@ fn doctor_finds_nothing_wrong(installation: &Installation) {
     assert_eq!(doctor.code, Some(0), "{doctor:?}");
     let findings: Vec<Value> = serde_json::from_str(&doctor.stdout).unwrap();
     let verdict = |part: &str| findings.iter().find(|it| it["part"] == part).unwrap()["verdict"].clone();
-    for part in ["tenant login", "control login", "fsync", "full_page_writes", "synchronous_commit"] {
+    for part in
+        ["tenant login", "control login", "issuer's login", "fsync", "full_page_writes", "synchronous_commit"]
+    {
         assert_eq!(verdict(part), "ok", "{part}");
     }
     for part in ["issuer's keys", "object store", "signed PUT", "HEAD", "signed GET", "DELETE"] {
@@ -145,6 +165,14 @@ fn doctor_finds_nothing_wrong(installation: &Installation) {
     }
     assert!(findings.iter().any(|it| it["part"].as_str().unwrap().starts_with("preflight of http://")));
     assert_eq!(verdict("backup"), "warn");
+    let backup = |args: &[&str]| {
+        let findings: Vec<Value> = serde_json::from_str(&installation.run(args).stdout).unwrap();
+        findings.iter().find(|it| it["part"] == "backup").unwrap()["verdict"].clone()
+    };
+    assert_eq!(backup(&["doctor", "--json", "--backup-verified"]), "ok");
+    assert_eq!(backup(&["doctor", "--json"]), "ok", "it is remembered");
+    fs::write(installation.data_dir().join("backup-verified"), "2020-01-01T00:00:00Z").unwrap();
+    assert_eq!(backup(&["doctor", "--json"]), "warn", "that was long ago");
 }
 
 async fn metrics_are_served(up: &Running) {
@@ -191,4 +219,31 @@ fn up_ends_well_when_it_is_asked_to_stop_before_it_is_ready() {
     // And nothing is half-made.
     let up = installation.up(&[]);
     assert_eq!(up.stop(Signal::TERM).0.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_signing_key_is_rotated_at_the_next_start() {
+    let installation = Installation::new();
+    if Command::new("psql").arg("--version").output().is_err() {
+        println!("skipped: there is no psql to age a key with");
+        return;
+    }
+    let keys = async |up: &Running| {
+        let (_, set) = up.call("GET", "/auth/v1/.well-known/jwks.json", "", None).await;
+        set["keys"].as_array().unwrap().len()
+    };
+    let up = installation.up(&[]);
+    let age = "update issuer.signing_keys set public_jwk =
+               jsonb_set(public_jwk, '{iat}', to_jsonb((public_jwk ->> 'iat')::bigint - 91 * 86400))";
+    let aged = ended(Command::new("psql").args(["--no-psqlrc", up.text("/database_url"), "--command", age]));
+    assert_eq!(aged.stdout, "UPDATE 1\n", "{aged:?}");
+    assert_eq!(keys(&up).await, 1);
+    assert_eq!(up.stop(Signal::TERM).0.code(), Some(0));
+
+    let up = installation.up(&[]);
+    let begun = std::time::Instant::now();
+    while keys(&up).await != 2 {
+        assert!(begun.elapsed().as_secs() < 30, "the next key is not published");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }

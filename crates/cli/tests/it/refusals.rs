@@ -119,6 +119,16 @@ fn the_demo_and_a_nameless_address_are_refused_off_loopback() {
 }
 
 #[test]
+fn a_migration_through_a_transaction_pooler_is_refused() {
+    let installation = Installation::new();
+    let mut migrate = installation.command(&["migrate"]);
+    // Nobody listens there: the URL is enough.
+    let url = "postgres://postgres.abc:p@127.0.0.1:6543/postgres";
+    let migrate = ended(migrate.env("DATABASE_OWNER_URL", url));
+    refused(&migrate, 4, &["Port 6543 is a transaction pooler", "port 5432"]);
+}
+
+#[test]
 fn what_was_never_started_has_no_status() {
     let installation = Installation::new();
     for command in ["status", "env"] {

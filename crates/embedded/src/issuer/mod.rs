@@ -18,7 +18,7 @@ mod refresh;
 mod session;
 mod token;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use novelfoundry_core::{TenantId, UserId};
 use novelfoundry_database::{
@@ -75,7 +75,7 @@ impl Issuer {
     }
 
     /// Returns the routes, all below `/auth/v1`. Serve them with connect info: the address of the peer is what requests
-    /// are limited by, so behind a proxy a layer must put the client's in its place.
+    /// are limited by, unless it is one of [`IssuerOptions::trusted_proxies`].
     pub fn router(&self) -> axum::Router {
         http::router(self)
     }
@@ -95,7 +95,13 @@ impl Issuer {
     /// Publishes a new signing key, which signs once every cache of the key set has it; the present one then verifies
     /// until its last token has run out. Returns false, and changes nothing, while an earlier rotation is under way.
     pub async fn rotate_keys(&self) -> Result<bool, IssuerError> {
-        self.0.keys.rotate().await
+        self.0.keys.rotate(Duration::ZERO).await
+    }
+
+    /// Does the same, but only where the key that signs was made `age` ago or earlier. The age is kept with the key in
+    /// the database, so that calling this now and then is a schedule that restarts do not disturb.
+    pub async fn rotate_keys_older_than(&self, age: Duration) -> Result<bool, IssuerError> {
+        self.0.keys.rotate(age).await
     }
 
     async fn open_account(

@@ -1,6 +1,6 @@
 //! What an issuer is set up with.
 
-use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use novelfoundry_core::{Clock, IdSource, SystemClock};
@@ -83,6 +83,8 @@ pub struct IssuerOptions {
     pub key_overlap: Duration,
     /// The origins of pages that may call the issuer, such as `https://app.example.com`.
     pub allowed_origins: Vec<HeaderValue>,
+    /// The reverse proxies whose `X-Forwarded-For` is believed. Each must add the address it is called from at the end.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How many requests are answered.
     pub limits: Limits,
     /// How long a request may take, its body and its wait for a hash included.
@@ -106,6 +108,7 @@ impl IssuerOptions {
             reuse_grace: Duration::from_secs(10),
             key_overlap: Duration::from_mins(15),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
             deadline: Duration::from_secs(15),
             clock: Arc::new(SystemClock),

@@ -127,6 +127,20 @@ async fn a_missing_object_is_not_a_missing_bucket() {
 }
 
 #[tokio::test]
+async fn a_missing_bucket_is_not_overlooked() {
+    let server = Server::always(200, &[], "<ListBucketResult/>").await;
+    server.store().check_bucket().await.unwrap();
+    assert_eq!(server.requests("GET"), 1);
+    for body in ["<Error><Code>NoSuchBucket</Code></Error>", "not even S3"] {
+        let server = Server::start(vec![Box::new(move || answer(404, &[], body))]).await;
+        let refused = server.store().check_bucket().await;
+        assert!(matches!(refused, Err(StoreError::Unexpected { status: 404, .. })), "{refused:?}");
+    }
+    let server = Server::always(403, &[], "<Error><Code>AccessDenied</Code></Error>").await;
+    assert!(matches!(server.store().check_bucket().await, Err(StoreError::Denied { .. })));
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let server = Server::always(307, &[("location", "/elsewhere")], "").await;
     assert!(matches!(server.store().get(&key()).await, Err(StoreError::Unexpected { status: 307, .. })));

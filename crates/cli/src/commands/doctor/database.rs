@@ -13,12 +13,9 @@ use crate::{
     config::{Config, Statements},
 };
 
-/// Where Supabase, as others, has its transaction pooler.
-const TRANSACTION_POOLER: u16 = 6543;
-
 /// Looks at the logins that are configured.
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = all_traps(config);
     let (tenant, control) = match (config.database.url.need(), config.database.control_url.need()) {
         (Ok(tenant), Ok(control)) => (tenant, control),
         (tenant, control) => {
@@ -30,7 +27,6 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
         }
     };
     findings.extend(host(tenant).await);
-    findings.extend(traps(tenant, config.database.statements));
     let options = novelfoundry_database::PoolOptions { size: 1, ..planes::pool_options(config) };
     let opened = TenantDb::connect(tenant, "novelfoundry/doctor", options).await.map(drop);
     findings.push(login("tenant login", tenant, opened));
@@ -62,6 +58,7 @@ fn login(part: &str, url: &DatabaseUrl, opened: Result<(), LoginError>) -> Findi
                 LoginError::Privileged { .. } => {
                     "Give the login that `novelfoundry migrate --write-env FILE` hands out."
                 }
+                LoginError::Mistaken { .. } => "Look whether the URLs of two logins were swapped.",
                 LoginError::ProgramTooOld { .. } => "Install the newer NovelFoundry here too.",
                 _ => "Run `novelfoundry migrate` as the owner.",
             };
@@ -111,10 +108,36 @@ async fn has_ipv6_route(addresses: &[SocketAddr]) -> bool {
     }
 }
 
+/// Reads every URL that is configured; most share a host, whose traps are told once.
+fn all_traps(config: &Config) -> Vec<Finding> {
+    let database = &config.database;
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut add = |found: Vec<Finding>| {
+        for finding in found {
+            if !findings.iter().any(|earlier| earlier.detail == finding.detail) {
+                findings.push(finding);
+            }
+        }
+    };
+    for url in [&database.url, &database.control_url, &database.issuer_url] {
+        add(url.get().map_or_else(Vec::new, |url| traps(url, database.statements)));
+    }
+    if let Some(owner) = database.owner_url.get() {
+        add(failures::unless_session(owner)
+            .err()
+            .iter()
+            .map(|failure| Finding::failure("owner login", failure))
+            .collect());
+        // Which statements are sent does not matter to the owner, for it is told to keep off that port anyhow.
+        add(traps(owner, Statements::Typed));
+    }
+    findings
+}
+
 /// Reads the URL for what its provider is known to stumble over.
 fn traps(url: &DatabaseUrl, statements: Statements) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if url.port == TRANSACTION_POOLER && statements == Statements::Named {
+    if failures::is_transaction_pooler(url) && statements == Statements::Named {
         findings.push(Finding::fail(
             "pooler",
             "port 6543 is a transaction pooler, which loses named statements under load",
@@ -222,6 +245,24 @@ mod tests {
         let warn = vec![("database TLS".to_owned(), Verdict::Warn)];
         assert_eq!(verdicts("postgres://u:p@db.example/d?sslmode=require", Statements::Named), warn);
         assert_eq!(verdicts("postgres://u:p@localhost/d", Statements::Named), []);
+    }
+
+    #[test]
+    fn every_url_is_read_and_a_trap_told_once() {
+        let pooler = |login: &str| format!("postgres://{login}:p@aws-0-x.pooler.supabase.com:6543/postgres");
+        let load = |variables: &[(&str, String)]| {
+            let flags = crate::config::GlobalArgs::none();
+            let env = |name: &str| Some(variables.iter().find(|(key, _)| *key == name)?.1.clone());
+            all_traps(&Config::load(&flags, env, std::path::Path::new("/nonexistent")).unwrap().config)
+        };
+        let parts = |variables: &[(&str, String)]| {
+            load(variables).into_iter().map(|finding| finding.part).collect::<Vec<_>>()
+        };
+        let (owner, tenant) = (pooler("postgres.abc"), pooler("nf_tenant.abc"));
+        assert_eq!(parts(&[("DATABASE_OWNER_URL", owner)]), ["owner login"]);
+        assert_eq!(parts(&[("DATABASE_CONTROL_URL", tenant.clone())]), ["pooler"]);
+        assert_eq!(parts(&[("DATABASE_CONTROL_URL", tenant.clone()), ("DATABASE_URL", tenant)]), ["pooler"]);
+        assert_eq!(parts(&[("DATABASE_CONTROL_URL", pooler("nf_control"))]).len(), 2);
     }
 
     #[test]

@@ -6,11 +6,17 @@ mod database;
 mod issuer;
 mod storage;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
+use novelfoundry_core::{Clock as _, SystemClock};
 use serde::Serialize;
 
-use super::{Context, state::State, summary::Logins};
+use super::{
+    Context,
+    backup::{self, Verified},
+    state::State,
+    summary::Logins,
+};
 use crate::{
     config::{Config, Value},
     output::{Exit, Failure},
@@ -23,6 +29,9 @@ pub(crate) struct Doctor {
     /// Writes, reads and deletes a small object too, as a browser and as a worker would
     #[arg(long)]
     storage: bool,
+    /// Remembers that a backup was restored and looked at today
+    #[arg(long)]
+    backup_verified: bool,
 }
 
 /// How a part fares.
@@ -70,6 +79,10 @@ impl Doctor {
     /// Runs the command; it ends well where nothing fails, whatever it warns of.
     pub(crate) async fn run(&self, context: Context) -> Result<Exit, Failure> {
         let (config, embedded) = subject(&context)?;
+        let (data_dir, now) = (&config.embedded.data_dir, SystemClock.now());
+        if self.backup_verified {
+            backup::remember(data_dir, now)?;
+        }
         let mut progress = context.output.progress();
         let mut findings = vec![match &embedded {
             Some(data_dir) => Finding::ok("configuration", format!("the installation in {data_dir}")),
@@ -81,11 +94,7 @@ impl Doctor {
         findings.extend(issuer::look(&config).await);
         progress.step("asking the object store");
         findings.extend(storage::look(&config, self.storage).await);
-        findings.push(Finding::warn(
-            "backup",
-            "no backup of this installation was ever verified by being restored",
-            "Make one as docs/OPERATING.md says, and restore it somewhere else.",
-        ));
+        findings.push(backups(data_dir, backup::read(data_dir, now)));
         progress.finish();
         if context.output.json {
             context.output.data_json(&findings)?;
@@ -105,13 +114,14 @@ fn subject(context: &Context) -> Result<(Config, Option<String>), Failure> {
         return Ok((config, None));
     }
     let (data_dir, state, secrets) = super::status::open(context)?;
-    let Some(roles) = novelfoundry_database::RoleNames::with_prefix(&state.role_prefix) else {
-        return Ok((config, None));
-    };
-    let logins = Logins::new(&state.socket_dir, state.postgres_port, &roles, &secrets);
+    let logins = Logins::of(&data_dir, &state, &secrets)?;
     let api = &state.public_url;
     config.database.url.set(logins.tenant);
     config.database.control_url.set(logins.control);
+    config.database.issuer_url.set(logins.issuer);
+    config.s3.region = parse(&state.region)?;
+    config.s3.bucket = parse(&state.bucket)?;
+    config.auth.audience = parse(&state.audience)?;
     config.s3.endpoint.set(parse(&state.s3_public_url)?);
     config.s3.public_url.set(parse(&state.s3_public_url)?);
     config.s3.access_key_id.set(parse(&secrets.s3.access_key_id)?);
@@ -122,6 +132,28 @@ fn subject(context: &Context) -> Result<(Config, Option<String>), Failure> {
         config.server.allowed_origins.set(parse(api)?);
     }
     Ok((config, Some(data_dir.display().to_string())))
+}
+
+fn backups(data_dir: &Path, verified: Result<Verified, Failure>) -> Finding {
+    const PART: &str = "backup";
+    let what = match verified {
+        Err(failure) => return Finding::failure(PART, &failure),
+        Ok(Verified::DaysAgo(days)) if days <= backup::GOOD_FOR_DAYS => {
+            return Finding::ok(PART, format!("one was restored and looked at {days} days ago"));
+        }
+        Ok(Verified::DaysAgo(days)) => {
+            format!("the last one that was restored and looked at was so {days} days ago")
+        }
+        Ok(Verified::Never) => {
+            "no backup of this installation was ever verified by being restored".to_owned()
+        }
+    };
+    let next = format!(
+        "Restore one somewhere else as docs/OPERATING.md says, then run `novelfoundry doctor --backup-verified \
+         --data-dir {}`.",
+        data_dir.display()
+    );
+    Finding::warn(PART, what, next)
 }
 
 fn plane(config: &Config) -> String {

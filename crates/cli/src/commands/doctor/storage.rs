@@ -28,11 +28,14 @@ pub(super) async fn look(config: &Config, thoroughly: bool) -> Vec<Finding> {
         Err(failure) => return vec![Finding::failure(PART, &failure)],
     };
     let key = probe_key(RevisionId::from_uuid(IdSource::new(clock).next()));
-    match store.head(&key).await {
-        Ok(_) => {}
-        Err(error) => return vec![Finding::fail(PART, failures::chain(&error), advice(&error))],
+    let looked = async {
+        store.check_bucket().await?;
+        store.head(&key).await
+    };
+    if let Err(error) = looked.await {
+        return vec![Finding::fail(PART, failures::chain(&error), advice(&error))];
     }
-    let mut findings = vec![Finding::ok(PART, "answers, and the access key is right")];
+    let mut findings = vec![Finding::ok(PART, "answers, has the bucket, and the access key is right")];
     if thoroughly {
         let probe = Probe { store, key };
         findings.extend(probe.run(config).await);

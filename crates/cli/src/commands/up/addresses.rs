@@ -1,5 +1,5 @@
 //! Which addresses an installation has. What is given counts; else a data directory keeps the ones it had, so that a
-//! restart changes none; else the defaults. Port 0 is any free one, and kept from then on.
+//! restart changes none, and tokens, which name the public one, stay good; else the defaults. Port 0 is any free one, and kept from then on.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -66,9 +66,12 @@ impl Addresses {
         } else {
             Some(self::listen("listen", (Ipv4Addr::LOCALHOST, 0).into(), None).await?)
         };
-        let public = |key, given: &Optional<BaseUrl>, listen: SocketAddr| {
+        let public = |key, given: &Optional<BaseUrl>, listen: SocketAddr, last: Option<String>| {
             if loaded.is_given(key) {
                 return given.need().map(|url| url.as_str().to_owned());
+            }
+            if let Some(last) = last {
+                return Ok(last);
             }
             if !listen.ip().is_unspecified() {
                 return Ok(format!("http://{listen}"));
@@ -78,8 +81,10 @@ impl Addresses {
                 format!("Say where browsers reach it: --{} http://HOST:PORT.", key.replace(['.', '_'], "-")),
             ))
         };
-        let public_url = public("public_url", &config.server.public_url, listen)?;
-        let s3_public_url = public("s3.public_url", &config.s3.public_url, s3_listen)?;
+        let public_url =
+            public("public_url", &config.server.public_url, listen, last.and_then(State::named_public_url))?;
+        let last_s3_url = last.and_then(State::named_s3_public_url);
+        let s3_public_url = public("s3.public_url", &config.s3.public_url, s3_listen, last_s3_url)?;
         let allowed_origins = match config.server.allowed_origins.get() {
             Some(origins) if loaded.is_given("allowed_origins") => origins.0.clone(),
             _ => Url::parse(&public_url).map(|url| url.origin().ascii_serialization()).into_iter().collect(),

@@ -36,6 +36,8 @@ const OTHER_CONNECTIONS: usize = 20;
 pub(super) struct DataPlane {
     pub(super) data: Data,
     pub(super) issuer: Issuer,
+    /// Whether everybody may sign up.
+    pub(super) is_sign_up_open: bool,
     pub(super) store: ObjectStore,
     pub(super) server: Server,
 }
@@ -78,18 +80,19 @@ impl DataPlane {
         }
         .open(Arc::clone(&clock))?;
         let options = issuer_options(context, secrets, addresses, &clock, &ids)?;
+        let is_sign_up_open = options.sign_up == SignUp::Open;
         let issuer = Issuer::open(options, pools.issuer, pools.control.clone(), pools.tenant.clone())
             .await
             .map_err(|error| {
             Failure::new("The issuer cannot be opened", "Look at the cause, then start again.").because(error)
         })?;
         let data = Data { tenant: pools.tenant, control: pools.control, store: client, clock, ids };
-        Ok(Self { data, issuer, store, server })
+        Ok(Self { data, issuer, is_sign_up_open, store, server })
     }
 
     /// Closes the pools, then stops the database.
     pub(super) async fn stop(self) -> Result<(), Failure> {
-        let Self { data, issuer, store, server } = self;
+        let Self { data, issuer, store, server, .. } = self;
         drop((data, issuer, store));
         server.stop().await.map_err(|error| failures::postgres(&error))
     }
@@ -243,6 +246,8 @@ fn issuer_options(
         Signup::Closed => SignUp::Closed,
     };
     options.allowed_origins = allowed_origins;
+    options.trusted_proxies =
+        config.server.trusted_proxies.get().map_or_else(Vec::new, |proxies| proxies.0.clone());
     options.clock = Arc::clone(clock);
     options.ids = ids.clone();
     Ok(options)

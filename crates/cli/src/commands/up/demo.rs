@@ -9,10 +9,10 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::output::{Exit, Failure};
-
-/// The demo account's address; the domain is reserved for what leaves no machine.
-pub(super) const EMAIL: &str = "demo@novelfoundry.local";
+use crate::{
+    commands::summary::DEMO_EMAIL as EMAIL,
+    output::{Exit, Failure},
+};
 
 const STORY: &str = include_str!("../../demo/story.md");
 const TITLE: &str = "The Keeper of Small Hours";

@@ -7,11 +7,11 @@ mod demo;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use novelfoundry_core::Secret;
-use novelfoundry_embedded::{postgres::DataDirLock, store};
+use novelfoundry_embedded::{issuer::Issuer, postgres::DataDirLock, store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -20,12 +20,17 @@ use super::{
     planes::{self, Trust, VERSION},
     secrets::Secrets,
     state::State,
-    summary::{Demo, Summary},
+    summary::Summary,
     telemetry,
 };
 use crate::output::{Exit, Failure, Progress};
 use addresses::Addresses;
 use data_plane::DataPlane;
+
+/// How old the issuer's signing key may get.
+const KEY_MAX_AGE: Duration = Duration::from_hours(90 * 24);
+/// How often its age is looked at.
+const KEY_CHECK_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs everything on this machine: PostgreSQL, object store, issuer, API and worker
 #[derive(clap::Args)]
@@ -55,7 +60,11 @@ impl Up {
                 Failure::new("The addresses cannot be written", "Report this as a defect.").because(error)
             })?)?;
         } else {
-            context.output.data(&running.summary.ready(begun.elapsed(), demo_password.as_ref()))?;
+            context.output.data(&running.summary.ready(
+                begun.elapsed(),
+                demo_password.as_ref(),
+                running.plane.is_sign_up_open,
+            ))?;
         }
         running.until(interrupt).await
     }
@@ -117,6 +126,7 @@ impl Up {
         let worker = planes::worker(&plane.data, config);
         let worker_task = tokio::spawn(worker.run(tasks.worker.clone()));
         tokio::spawn(telemetry::upkeep(recorder.clone(), tasks.last.clone()));
+        tokio::spawn(rotate_keys(plane.issuer.clone(), tasks.last.clone()));
         if let Some(metrics) = metrics {
             let control = plane.data.control.clone();
             tokio::spawn(telemetry::serve(metrics, recorder, control, tasks.last.clone()));
@@ -159,12 +169,29 @@ impl Up {
         progress.step("filling the demo workspace");
         let (password, new) = secrets.demo_password()?;
         Box::pin(demo::fill(local_url, &running.plane.issuer, &password)).await?;
-        let demo =
-            Demo { email: demo::EMAIL.to_owned(), password_file: secrets.demo_file().display().to_string() };
-        running.summary = Summary::new(&running.data_dir, &running.state, secrets)?.with_demo(Some(demo));
+        running.summary = Summary::new(&running.data_dir, &running.state, secrets)?;
         running.demo_password = new.then_some(password);
         Ok(())
     }
+}
+
+/// Rotates the signing key when it is old; a start looks at once, so that no restarts put it off.
+async fn rotate_keys(issuer: Issuer, shutdown: CancellationToken) {
+    let mut hours = tokio::time::interval(KEY_CHECK_EVERY);
+    hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let every_hour = async {
+        loop {
+            hours.tick().await;
+            if let Err(error) = Box::pin(issuer.rotate_keys_older_than(KEY_MAX_AGE)).await {
+                let cause: &dyn std::error::Error = &error;
+                tracing::warn!(
+                    error = cause,
+                    "the age of the signing key cannot be looked at; in an hour again"
+                );
+            }
+        }
+    };
+    shutdown.run_until_cancelled(every_hour).await;
 }
 
 /// What tells each part to stop.

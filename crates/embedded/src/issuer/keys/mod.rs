@@ -23,6 +23,8 @@ use super::{IssuerError, IssuerOptions, KeyFileError, options::KEYS_MAX_AGE};
 use file::{KeyFiles, PrivateKey};
 pub(super) use ring::Ring;
 
+/// The member of a published key that says when it was made, in seconds since 1970.
+const MADE_AT: &str = "iat";
 /// How often the picture is taken anew when others change the keys meanwhile.
 const ATTEMPTS: u32 = 5;
 /// How long a request waits for a new picture.
@@ -81,12 +83,13 @@ impl Keyring {
         self.hold(ring)
     }
 
-    /// Publishes the next key; false while one is published already.
-    pub(super) async fn rotate(&self) -> Result<bool, IssuerError> {
+    /// Publishes the next key if the one that signs is at least that old; false otherwise, and while one is published
+    /// already.
+    pub(super) async fn rotate(&self, min_age: Duration) -> Result<bool, IssuerError> {
         let Store { db, clock, .. } = &self.store;
         let _renewing = self.renewing.lock().await;
         let held = self.hold(Box::pin(self.store.take_picture(Some(&self.held()))).await?);
-        if held.has_next() {
+        if held.has_next() || !held.is_aged(clock.now(), min_age) {
             return Ok(false);
         }
         let key = self.store.generate().await?;
@@ -189,9 +192,12 @@ impl Store {
         blocking(move || files.read(&kid)).await
     }
 
+    /// The published half says when the key was made, in a member that verifiers pass over.
     async fn generate(&self) -> Result<PrivateKey, KeyFileError> {
         let files = self.files.clone();
-        blocking(move || files.generate()).await
+        let mut key = blocking(move || files.generate()).await?;
+        key.public_jwk[MADE_AT] = self.clock.now().as_second().into();
+        Ok(key)
     }
 
     /// A key that stays behind signs nothing; the next picture tries again.

@@ -9,13 +9,14 @@ use novelfoundry_database::issuer::{KeyState, SigningKey};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{file::PrivateKey, later};
+use super::{MADE_AT, file::PrivateKey, later};
 
 /// The keys as they stood when they were last read.
 #[derive(Clone)]
 pub(in super::super) struct Ring {
     signing: PrivateKey,
     verifying: HashMap<String, DecodingKey>,
+    made_at: Option<Timestamp>,
     has_next: bool,
     key_set: Bytes,
     taken_at: Timestamp,
@@ -35,8 +36,13 @@ impl Ring {
         let key_set = json!({"keys": published.iter().map(|key| &key.public_jwk).collect::<Vec<_>>()});
         let stale_at =
             published.iter().filter_map(|key| key.changes_at).fold(later(now, max_age), std::cmp::min);
+        let made_at = published
+            .iter()
+            .find(|key| key.kid == signing.kid)
+            .and_then(|key| Timestamp::from_second(key.public_jwk.get(MADE_AT)?.as_i64()?).ok());
         Self {
             signing,
+            made_at,
             verifying,
             has_next: published.iter().any(|key| key.state == KeyState::Next),
             key_set: key_set.to_string().into(),
@@ -57,6 +63,12 @@ impl Ring {
 
     pub(super) fn has_next(&self) -> bool {
         self.has_next
+    }
+
+    /// Tells whether the key that signs was made `age` ago or earlier. One of an unknown or a future date was, so that a
+    /// clock that was wrong once keeps no key for ever.
+    pub(super) fn is_aged(&self, now: Timestamp, age: Duration) -> bool {
+        self.made_at.is_none_or(|made| made > now || later(made, age) <= now)
     }
 
     pub(super) fn signing_key(&self, kid: &str) -> Option<&PrivateKey> {

@@ -39,6 +39,22 @@ async fn an_address_is_slowed_down_for_passwords_but_not_for_refreshing() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_each_client_has_a_limit_of_its_own() {
+    let fixture = Fixture::with(|options| {
+        options.limits.requests_by_address = Limit::new(1, LONG);
+        options.trusted_proxies = vec![std::net::Ipv4Addr::LOCALHOST.into()];
+    })
+    .await;
+    let ask = async |client: &str| {
+        let request = fixture.http.get(format!("{}/user", fixture.url)).header("x-forwarded-for", client);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("1.1.1.1").await, ask("2.2.2.2").await);
+    assert_eq!((ask("1.1.1.1").await, ask("9.9.9.9, 2.2.2.2").await), (429, 429));
+    assert_ne!(ask("3.3.3.3").await, 429);
+}
+
+#[tokio::test]
 async fn requests_of_any_kind_have_an_end() {
     let fixture = Fixture::with(|options| options.limits.requests_by_address = Limit::new(5, LONG)).await;
     for _ in 0..5 {

@@ -59,6 +59,32 @@ async fn an_old_token_verifies_until_it_runs_out_after_its_key_stopped_signing()
 }
 
 #[tokio::test]
+async fn a_key_is_rotated_by_its_age_over_restarts_too() {
+    const SECOND: Duration = Duration::from_secs(1);
+    const AGE: Duration = Duration::from_hours(90 * 24);
+    let fixture = Fixture::start().await;
+    assert!(!fixture.issuer.rotate_keys_older_than(AGE).await.unwrap());
+    fixture.pass(AGE.saturating_sub(SECOND));
+    let again = Box::pin(open(&fixture.options, &fixture.database)).await.unwrap();
+    assert!(!again.rotate_keys_older_than(AGE).await.unwrap());
+    fixture.pass(SECOND);
+    assert!(again.rotate_keys_older_than(AGE).await.unwrap());
+    assert!(!again.rotate_keys_older_than(AGE).await.unwrap(), "one rotation at a time");
+    fixture.pass(Duration::from_hours(3));
+    assert!(!again.rotate_keys_older_than(AGE).await.unwrap(), "the new key is young");
+    fixture.pass(AGE);
+    assert!(again.rotate_keys_older_than(AGE).await.unwrap());
+
+    // A key that does not say its age, and one from a future that a wrong clock saw.
+    for jwk in ["public_jwk - 'iat'", "public_jwk || '{\"iat\": 99999999999}'"] {
+        let fixture = Fixture::start().await;
+        fixture.value(&format!("update issuer.signing_keys set public_jwk = {jwk}")).await;
+        fixture.pass(Duration::from_mins(1));
+        assert!(fixture.issuer.rotate_keys_older_than(AGE).await.unwrap(), "{jwk}");
+    }
+}
+
+#[tokio::test]
 async fn a_restart_keeps_the_key() {
     let fixture = Fixture::start().await;
     let before = fixture.key_set().await;

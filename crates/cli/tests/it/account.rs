@@ -1,0 +1,122 @@
+//! Accounts made by the operator, and the public address that their tokens name.
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{Installation, Running};
+
+/// Behind a reverse proxy of that name.
+const PUBLIC: [&str; 4] =
+    ["--public-url", "https://novels.example", "--s3-public-url", "https://files.novels.example"];
+
+/// Calls the listener itself, as the proxy would.
+async fn call(
+    up: &Running,
+    installation: &Installation,
+    path: &str,
+    token: &str,
+    body: Option<&Value>,
+) -> (u16, Value) {
+    let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    assert_eq!(state["pid"], up.pid());
+    let url = format!("http://{}{path}", state["listen"].as_str().unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = body.map_or_else(|| client.get(&url), |body| client.post(&url).json(body));
+    let answer = request.bearer_auth(token).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+}
+
+async fn sign_in(up: &Running, installation: &Installation, email: &str, password: &str) -> (u16, String) {
+    let body = json!({ "email": email, "password": password });
+    let path = "/auth/v1/token?grant_type=password";
+    let (status, session) = call(up, installation, path, "", Some(&body)).await;
+    (status, session["access_token"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart() {
+    let installation = Installation::new();
+    let up = installation.up(&PUBLIC);
+    let signup = json!({ "email": "anna@example.com", "password": "a long password" });
+    let (status, _) = call(&up, &installation, "/auth/v1/signup", "", Some(&signup)).await;
+    assert!((400..500).contains(&status), "nobody signs up by themselves: {status}");
+
+    let made = installation.run(&["account", "create", "anna@example.com"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let password = made.stdout.strip_suffix('\n').unwrap();
+    assert!(password.len() >= 20 && !made.stderr.contains(password), "{made:?}");
+    let (status, token) = sign_in(&up, &installation, "anna@example.com", password).await;
+    assert_eq!(status, 200);
+    let (status, projects) = call(&up, &installation, "/v1/projects", &token, None).await;
+    assert_eq!(status, 200, "the account has a workspace: {projects}");
+
+    let again = installation.run(&["account", "create", "ANNA@example.com", "--json"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");
+    let wrong = installation.run(&["account", "create", "anna"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    given_password(&installation, "short\n", 2);
+    given_password(&installation, "correct horse battery\n", 0);
+    assert_eq!(sign_in(&up, &installation, "berta@example.com", "correct horse battery").await.0, 200);
+    let json = installation.run(&["account", "create", "carla@example.com", "--json"]);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    let password = json["password"].as_str().unwrap();
+    assert_eq!(sign_in(&up, &installation, "carla@example.com", password).await.0, 200);
+
+    let before = up.summary.clone();
+    assert_eq!(up.stop(Signal::TERM).0.code(), Some(0));
+    let stopped = installation.run(&["account", "create", "dora@example.com"]);
+    assert_eq!((stopped.code, stopped.stdout.as_str()), (Some(3), ""), "{stopped:?}");
+    assert!(stopped.stderr.contains("Nothing runs on"), "{stopped:?}");
+
+    // The public addresses are not given again.
+    let up = installation.up(&[]);
+    assert_eq!(up.summary, before);
+    let (status, projects) = call(&up, &installation, "/v1/projects", &token, None).await;
+    assert_eq!(status, 200, "a token of before is still good: {projects}");
+}
+
+/// Makes berta's account with the password of standard input.
+fn given_password(installation: &Installation, input: &str, code: i32) {
+    let mut create = installation.command(&["account", "create", "berta@example.com", "--password-stdin"]);
+    create.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut create = create.spawn().unwrap();
+    create.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = create.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert!(output.stdout.is_empty(), "a password that was given is not shown: {output:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_nohup_started_outlives_its_terminal() {
+    let installation = Installation::new();
+    let mut nohup = Command::new("sh");
+    installation.prepare(&mut nohup);
+    let program = env!("CARGO_BIN_EXE_novelfoundry");
+    nohup.args([
+        "-c",
+        "trap '' HUP; exec \"$0\" up --json --listen 127.0.0.1:0 --metrics-listen off",
+        program,
+    ]);
+    let up = Running::start(nohup);
+    let masks = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mask = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            u64::from_str_radix(line.trim(), 16).unwrap() & 1
+        };
+        (mask("SigIgn:"), mask("SigCgt:"))
+    };
+    assert_eq!(masks(up.pid()), (1, 0), "the hangup stays ignored");
+    assert_eq!(up.stop(Signal::TERM).0.code(), Some(0));
+
+    let up = installation.up(&[]);
+    assert_eq!(masks(up.pid()), (0, 1));
+    assert_eq!(up.stop(Signal::HUP).0.code(), Some(0));
+}
