@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use novelfoundry_core::ProblemCode;
+use novelfoundry_core::{ProblemCode, report};
 use novelfoundry_database::{DbError, Refusal};
 use novelfoundry_identity::VerifyError;
 use novelfoundry_objects::StoreError;
@@ -79,7 +79,7 @@ impl Problem {
     pub(crate) fn render(&self, request_id: &str, docs: &str) -> Response {
         let row = self.code.definition();
         if let Some(cause) = &self.cause {
-            let chain = chain(cause.as_ref());
+            let chain = report(cause.as_ref());
             if row.status >= 500 {
                 tracing::error!(request_id, code = row.code, cause = chain, "request failed");
             } else {
@@ -108,17 +108,6 @@ impl Problem {
         }
         response
     }
-}
-
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Carries a problem from a handler to the middleware that renders it.

@@ -5,6 +5,7 @@ mod clock;
 mod id;
 mod job;
 mod problem;
+mod report;
 mod role;
 mod secret;
 
@@ -14,5 +15,6 @@ pub use id::{
 };
 pub use job::{AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, SettleUpload, UnknownJobKind};
 pub use problem::{ProblemCode, ProblemDefinition};
+pub use report::report;
 pub use role::{Role, UnknownRole};
 pub use secret::{Secret, random_token};

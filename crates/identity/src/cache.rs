@@ -2,14 +2,12 @@
 //! costs the issuer one request in five seconds, and an issuer that is down stops only keys not seen before.
 
 use std::{
-    error::Error,
-    fmt::Write as _,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use novelfoundry_core::Clock;
+use novelfoundry_core::{Clock, report};
 use reqwest::{StatusCode, redirect};
 use tokio::sync::watch;
 use url::Url;
@@ -163,7 +161,7 @@ impl Attempt {
                 *self.cache.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
                 self.succeeded = true;
             }
-            Err(error) => tracing::warn!(error = chain(&error), "the issuer's keys cannot be fetched"),
+            Err(error) => tracing::warn!(error = report(&error), "the issuer's keys cannot be fetched"),
         }
     }
 }
@@ -177,14 +175,4 @@ impl Drop for Attempt {
         }
         self.cache.ended.send_replace(());
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let _ = write!(text, ": {source}");
-        cause = source.source();
-    }
-    text
 }

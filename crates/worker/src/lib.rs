@@ -11,8 +11,9 @@ mod run;
 mod signals;
 mod tombstones;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use novelfoundry_core::report;
 use novelfoundry_database::{ControlDb, DbError, TenantDb, jobs::claim};
 use novelfoundry_objects::Store;
 use tokio::{
@@ -166,16 +167,4 @@ fn check(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a job's task ended early; its lease will lapse");
     }
-}
-
-/// Writes out an error and what caused it, in one line.
-fn report(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -2,6 +2,7 @@
 
 use std::{io, path::Path};
 
+use novelfoundry_core::report;
 use novelfoundry_database::{DatabaseUrl, DbError, LoginError, MigrateError};
 use novelfoundry_embedded::postgres;
 
@@ -61,7 +62,7 @@ pub(crate) fn login(login: &str, error: LoginError) -> Failure {
 
 /// Describes a failure of the database itself.
 pub(crate) fn database(what: &str, error: &DbError) -> Failure {
-    let why = chain(error);
+    let why = report(error);
     let next = super::doctor::advice(&why).unwrap_or(
         "Look whether the database runs and the URL is right; `novelfoundry doctor` looks closer.",
     );
@@ -116,21 +117,6 @@ pub(crate) fn migrate(error: MigrateError) -> Failure {
         ),
     };
     Failure::new(what, next).because(error).exit(exit)
-}
-
-/// Returns an error and its causes as one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        let text = deeper.to_string();
-        // Some libraries repeat their source.
-        if !line.ends_with(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = deeper.source();
-    }
-    line
 }
 
 /// Begins with a capital, as sentences do; paths stay as they are.

@@ -8,13 +8,14 @@ use std::{
 
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use novelfoundry_core::report;
 use novelfoundry_database::{ControlDb, jobs};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use super::{Context, failures, listeners::listen};
+use super::{Context, listeners::listen};
 use crate::{
     config::{LogFormat, LogLevel, LogSettings},
     output::Failure,
@@ -127,7 +128,7 @@ async fn render(State((recorder, control)): State<(PrometheusHandle, ControlDb)>
             }
         }
         Err(error) => {
-            tracing::warn!(error = failures::chain(&error), "the queue's depth is not known to the metrics");
+            tracing::warn!(error = report(&error), "the queue's depth is not known to the metrics");
         }
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], recorder.render())

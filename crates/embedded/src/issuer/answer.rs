@@ -4,6 +4,7 @@ use std::error::Error;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use novelfoundry_core::report;
 use novelfoundry_database::DbError;
 use serde_json::json;
 
@@ -73,7 +74,7 @@ impl AuthError {
 
     /// Logs what went wrong in the program itself, and says no more than that.
     pub(super) fn defect(error: &(dyn Error + 'static)) -> Self {
-        tracing::error!(error, "the issuer failed");
+        tracing::error!(error = report(error), "the issuer failed");
         UNEXPECTED
     }
 }
@@ -83,8 +84,7 @@ impl From<DbError> for AuthError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(_) | DbError::CommitUnknown(_) => {
-                let cause: &(dyn Error + 'static) = &error;
-                tracing::warn!(error = cause, "the issuer's database cannot be reached");
+                tracing::warn!(error = report(&error), "the issuer's database cannot be reached");
                 Self { retry_after: Some(1), ..UNAVAILABLE }
             }
             DbError::Refused(_) | DbError::Defect(_) => Self::defect(&error),

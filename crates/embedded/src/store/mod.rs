@@ -26,7 +26,7 @@ mod server;
 mod tree;
 mod upload;
 
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use novelfoundry_core::{Clock, IdSource, Secret};
 
@@ -109,18 +109,6 @@ impl std::fmt::Debug for ObjectStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ObjectStore").field("bucket", &self.0.bucket).finish_non_exhaustive()
     }
-}
-
-/// Writes out an error and what caused it, in one line.
-fn report(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

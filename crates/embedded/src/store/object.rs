@@ -146,7 +146,7 @@ impl Stream for Data {
             }
             Err(error) => {
                 // The status is sent already: the connection breaks, and the receiver sees a body cut short.
-                tracing::error!(key = ?self.source.object.metadata.key, error = %super::report(&error), "object unreadable");
+                tracing::error!(key = ?self.source.object.metadata.key, error = %novelfoundry_core::report(&error), "object unreadable");
                 self.left = 0..0;
                 Poll::Ready(Some(Err(Box::new(error))))
             }

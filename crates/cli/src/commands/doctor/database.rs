@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use novelfoundry_core::report;
 use novelfoundry_database::{
     ControlDb, DatabaseUrl, DbError, IssuerDb, LoginError, SslMode, TenantDb, probe,
 };
@@ -40,11 +41,9 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
         Ok(settings) => findings.extend(server(&settings)),
         // The login has said why.
         Err(_) if findings.iter().any(|finding| finding.verdict == super::Verdict::Fail) => {}
-        Err(error) => findings.push(Finding::fail(
-            "database server",
-            failures::chain(&error),
-            "Look whether the server runs.",
-        )),
+        Err(error) => {
+            findings.push(Finding::fail("database server", report(&error), "Look whether the server runs."));
+        }
     }
     findings
 }
@@ -68,7 +67,7 @@ fn login(part: &str, url: &DatabaseUrl, opened: Result<(), LoginError>) -> Findi
 }
 
 fn unreachable(part: &str, url: &DatabaseUrl, error: &DbError) -> Finding {
-    let why = failures::chain(error);
+    let why = report(error);
     let next =
         advice(&why).unwrap_or("Look whether the server runs, and whether a firewall lets this machine in.");
     Finding::fail(part, format!("{}: {why}", url.redacted()), next)

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use novelfoundry_core::report;
 use serde_json::Value;
 
 use super::Finding;
-use crate::{commands::failures, config::Config};
+use crate::config::Config;
 
 const PART: &str = "issuer";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ async fn keys(url: &str) -> Finding {
         Ok(fetched) => fetched,
         Err(error) => {
             let next = "Look whether the issuer runs and `auth.jwks_url` is its address.";
-            return Finding::fail(part, failures::chain(&error), next);
+            return Finding::fail(part, report(&error), next);
         }
     };
     if !status.is_success() {

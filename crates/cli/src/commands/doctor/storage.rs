@@ -3,17 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use novelfoundry_core::{Clock, IdSource, ProjectId, RevisionId, SystemClock, TenantId, UserId};
+use novelfoundry_core::{Clock, IdSource, ProjectId, RevisionId, SystemClock, TenantId, UserId, report};
 use novelfoundry_objects::{FileType, ObjectKey, PresignedPut, Store, StoreError};
 use reqwest::{Client, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::Finding;
-use crate::{
-    commands::{failures, planes::StoreAccess},
-    config::Config,
-};
+use crate::{commands::planes::StoreAccess, config::Config};
 
 const CONTENTS: &[u8] = b"A probe of `novelfoundry doctor`; it may be deleted.\n";
 const EXPIRY: Duration = Duration::from_mins(1);
@@ -33,7 +30,7 @@ pub(super) async fn look(config: &Config, thoroughly: bool) -> Vec<Finding> {
         store.head(&key).await
     };
     if let Err(error) = looked.await {
-        return vec![Finding::fail(PART, failures::chain(&error), advice(&error))];
+        return vec![Finding::fail(PART, report(&error), advice(&error))];
     }
     let mut findings = vec![Finding::ok(PART, "answers, has the bucket, and the access key is right")];
     if thoroughly {
@@ -64,7 +61,7 @@ impl Probe {
     async fn run(&self, config: &Config) -> Vec<Finding> {
         let client = match Client::builder().timeout(PATIENCE).build() {
             Ok(client) => client,
-            Err(error) => return vec![Finding::fail("signed PUT", failures::chain(&error), "Report this.")],
+            Err(error) => return vec![Finding::fail("signed PUT", report(&error), "Report this.")],
         };
         let digest: [u8; 32] = Sha256::digest(CONTENTS).into();
         let length = u64::try_from(CONTENTS.len()).unwrap_or(0);
@@ -87,7 +84,7 @@ impl Probe {
                 "The store changes what it is given: use another.",
             ),
             Ok(None) => Finding::fail("HEAD", "the object is not there", "Look at the upload above."),
-            Err(error) => Finding::fail("HEAD", failures::chain(&error), advice(&error)),
+            Err(error) => Finding::fail("HEAD", report(&error), advice(&error)),
         });
         findings.push(self.download(&client).await);
         findings.push(match self.store.delete(&self.key).await {
@@ -96,9 +93,9 @@ impl Probe {
                 Ok(Some(_)) => {
                     Finding::fail("DELETE", "the object is still there", "Let the access key delete objects.")
                 }
-                Err(error) => Finding::fail("DELETE", failures::chain(&error), advice(&error)),
+                Err(error) => Finding::fail("DELETE", report(&error), advice(&error)),
             },
-            Err(error) => Finding::fail("DELETE", failures::chain(&error), advice(&error)),
+            Err(error) => Finding::fail("DELETE", report(&error), advice(&error)),
         });
         findings
     }
@@ -127,7 +124,7 @@ impl Probe {
                 "The store changes what it is given: use another.",
             ),
             Ok((status, ..)) => refused(PART, status),
-            Err(error) => Finding::fail(PART, failures::chain(&error), PUBLIC_URL),
+            Err(error) => Finding::fail(PART, report(&error), PUBLIC_URL),
         }
     }
 }
@@ -145,7 +142,7 @@ async fn preflight(client: &Client, put: &PresignedPut, origin: &str) -> Finding
         .header(header::ACCESS_CONTROL_REQUEST_HEADERS, names);
     let next = format!("Let the store's CORS rules allow PUT, GET and HEAD from {origin}, with all headers.");
     match asked.send().await {
-        Err(error) => Finding::fail(&part, failures::chain(&error.without_url()), PUBLIC_URL),
+        Err(error) => Finding::fail(&part, report(&error.without_url()), PUBLIC_URL),
         Ok(answer) => {
             let headers = answer.headers();
             let allowed = |name: header::HeaderName, wanted: &str| {
@@ -175,7 +172,7 @@ async fn upload(client: &Client, put: PresignedPut) -> Finding {
     match request.send().await {
         Ok(answer) if answer.status().is_success() => Finding::ok(PART, "a browser can upload"),
         Ok(answer) => refused(PART, answer.status()),
-        Err(error) => Finding::fail(PART, failures::chain(&error.without_url()), PUBLIC_URL),
+        Err(error) => Finding::fail(PART, report(&error.without_url()), PUBLIC_URL),
     }
 }
 

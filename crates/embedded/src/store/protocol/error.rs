@@ -1,6 +1,7 @@
 //! Store errors as S3 errors. What the client cannot mend is logged once, here, and not told.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use novelfoundry_core::report;
 use rustix::io::Errno;
 use s3s::{HttpResponse, S3Error, S3ErrorCode, s3_error};
 use uuid::Uuid;
@@ -9,7 +10,6 @@ use crate::store::{
     checksum::Mismatch,
     error::StoreError,
     key::{KEY_MAX, KeyError},
-    report,
 };
 
 /// Names one request, in the answer and in the log.

@@ -59,7 +59,7 @@ pub async fn serve(store: ObjectStore, listener: TcpListener, shutdown: Cancella
                 let connection = graceful.watch(connection(stream, &handler, limits));
                 connections.spawn(async move {
                     if let Err(error) = connection.await {
-                        tracing::debug!(error = %super::report(&error), "connection ended");
+                        tracing::debug!(error = %novelfoundry_core::report(&error), "connection ended");
                     }
                     drop(slot);
                 });
@@ -143,7 +143,7 @@ impl Handler {
         request.extensions_mut().insert(fault);
         self.s3.call(request).await.unwrap_or_else(|error| {
             let error: s3s::StdError = error.into();
-            tracing::error!(request_id = %id.0, error = %super::report(&*error), "the S3 service failed");
+            tracing::error!(request_id = %id.0, error = %novelfoundry_core::report(&*error), "the S3 service failed");
             protocol::xml(S3ErrorCode::InternalError.into())
         })
     }
