@@ -88,9 +88,9 @@ impl Command {
     }
 }
 
-/// A few threads serve many connections; each more costs memory.
+/// As many threads as the machine has processors, within reason.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 32);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .max_blocking_threads(32)
