@@ -3,7 +3,7 @@
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    DatabaseUrl, DbError, LoginError, PoolOptions, login,
+    DatabaseUrl, DbError, LoginError, PoolOptions,
     pool::{self, Pool},
     query::{Parameter, Query},
 };
@@ -22,10 +22,7 @@ impl ControlDb {
         application: &str,
         options: PoolOptions,
     ) -> Result<Self, LoginError> {
-        let pool = pool::pool(url, application, options)?;
-        let connection = pool::checkout(&pool).await?;
-        login::check(&connection.client, "app.users").await?;
-        drop(connection);
+        let pool = pool::open(url, application, options, "app.users").await?;
         Ok(Self { pool, url: url.clone() })
     }
 

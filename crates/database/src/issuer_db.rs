@@ -3,7 +3,7 @@
 use tokio_postgres::Row;
 
 use crate::{
-    DatabaseUrl, DbError, LoginError, PoolOptions, control, login,
+    DatabaseUrl, DbError, LoginError, PoolOptions, control,
     pool::{self, Pool},
     query::{Parameter, Query},
 };
@@ -21,10 +21,7 @@ impl IssuerDb {
         application: &str,
         options: PoolOptions,
     ) -> Result<Self, LoginError> {
-        let pool = pool::pool(url, application, options)?;
-        let connection = pool::checkout(&pool).await?;
-        login::check(&connection.client, "issuer.accounts").await?;
-        drop(connection);
+        let pool = pool::open(url, application, options, "issuer.accounts").await?;
         Ok(Self { pool })
     }
 

@@ -11,9 +11,10 @@ use deadpool::{
 };
 
 use crate::{
-    DatabaseUrl, Statements,
+    DatabaseUrl, LoginError, Statements,
     connect::{self, Connection},
     error::DbError,
+    login,
 };
 
 /// How many connections a pool holds, and how statements are sent on them.
@@ -53,7 +54,22 @@ impl managed::Manager for Manager {
     }
 }
 
-pub(crate) fn pool(url: &DatabaseUrl, application: &str, options: PoolOptions) -> Result<Pool, DbError> {
+/// Opens a pool after checking that the login has no more rights than it should, that the schema fits, and that it is
+/// the login that reads `table`.
+pub(crate) async fn open(
+    url: &DatabaseUrl,
+    application: &str,
+    options: PoolOptions,
+    table: &'static str,
+) -> Result<Pool, LoginError> {
+    let pool = pool(url, application, options)?;
+    let lease = checkout(&pool).await?;
+    login::check(&lease.client, table).await?;
+    drop(lease);
+    Ok(pool)
+}
+
+fn pool(url: &DatabaseUrl, application: &str, options: PoolOptions) -> Result<Pool, DbError> {
     let manager =
         Manager { url: url.clone(), application: application.to_owned(), statements: options.statements };
     Pool::builder(manager)

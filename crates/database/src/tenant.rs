@@ -15,7 +15,6 @@ use crate::{
     Authority, DatabaseUrl, DbError, LoginError, PoolOptions,
     authority::Source,
     connect::Connection,
-    login,
     pool::{self, Lease, Pool},
     query::{Call, Parameter, Query, query},
 };
@@ -46,10 +45,7 @@ impl TenantDb {
         application: &str,
         options: PoolOptions,
     ) -> Result<Self, LoginError> {
-        let pool = pool::pool(url, application, options)?;
-        let connection = pool::checkout(&pool).await?;
-        login::check(&connection.client, "app.projects").await?;
-        drop(connection);
+        let pool = pool::open(url, application, options, "app.projects").await?;
         Ok(Self { pool })
     }
 

@@ -1,4 +1,5 @@
-//! Work that holds a thread: bounded in time, told when nobody waits for it any more, and contained when it panics.
+//! Work that holds a thread: waited for only so long, told when nobody waits any more, and contained when it panics. Work
+//! that does not look keeps its thread until it ends.
 
 use std::time::Duration;
 

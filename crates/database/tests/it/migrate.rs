@@ -1,8 +1,8 @@
 //! The migrator: two at once, an edited past, resumed steps, floors, and logins that see too much.
 
 use novelfoundry_database::{
-    LoginError, MIGRATIONS, MigrateError, Migration, Migrator, PoolOptions, RoleNames, Statements, TenantDb,
-    newest_version,
+    DatabaseUrl, LoginError, MIGRATIONS, MigrateError, Migration, Migrator, Passwords, PoolOptions,
+    RoleNames, Statements, TenantDb, newest_version,
 };
 use novelfoundry_testkit::Database;
 
@@ -21,6 +21,25 @@ async fn two_at_once_apply_each_migration_once() {
     applied.sort_unstable();
     assert_eq!(applied, MIGRATIONS.iter().map(|migration| migration.version).collect::<Vec<_>>());
     assert_eq!(run().await, Vec::<i32>::new());
+}
+
+/// Two installations on one server have roles of their own, and neither's logins reach the other's schema.
+#[tokio::test]
+async fn an_installation_may_name_its_roles() {
+    let testbed = novelfoundry_testkit::Testbed::start().await;
+    let names = RoleNames::with_prefix("acme").unwrap();
+    testbed.database.sql("create database acme").await.unwrap();
+    let admin = DatabaseUrl { database: "acme".into(), ..testbed.database.admin.clone() };
+    let mut migrator = Migrator::connect(&admin, names.clone()).await.unwrap();
+    migrator.migrate(|_| {}).await.unwrap();
+    assert!(migrator.made_logins());
+    let logins = migrator.set_passwords(&admin, Passwords::generate()).await.unwrap();
+    assert_eq!(logins.tenant.user, "acme_tenant");
+    TenantDb::connect(&logins.tenant, "novelfoundry/test", OPTIONS).await.unwrap();
+    let other = DatabaseUrl { database: "acme".into(), ..testbed.database.tenant.clone() };
+    let refused = TenantDb::connect(&other, "novelfoundry/test", OPTIONS).await;
+    assert!(matches!(refused, Err(LoginError::NoSchema)), "{:?}", refused.err());
+    testbed.stop().await;
 }
 
 /// A login may change its own settings; the next migration puts back what holds for it.
@@ -101,7 +120,7 @@ async fn privileged_logins_and_unfit_schemas_are_refused() {
     let behind = TenantDb::connect(&database.tenant, "novelfoundry/test", OPTIONS).await;
     assert!(matches!(behind, Err(LoginError::SchemaTooOld { .. })), "{:?}", behind.err());
     let empty = Database::empty().await;
-    let url = novelfoundry_database::DatabaseUrl { database: empty.database, ..database.tenant.clone() };
+    let url = DatabaseUrl { database: empty.database, ..database.tenant.clone() };
     let none = TenantDb::connect(&url, "novelfoundry/test", OPTIONS).await;
     assert!(matches!(none, Err(LoginError::NoSchema)), "{:?}", none.err());
 }
