@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use novelfoundry_core::Secret;
 use tokio_postgres::{AsyncMessage, Client, Config, Statement, config};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{DatabaseUrl, SslMode, error::DbError, query::Query, tls};
 
@@ -22,12 +23,28 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Connection {
     pub(crate) client: Client,
     pub(crate) statements: Statements,
+    connector: MakeRustlsConnect,
     prepared: HashMap<&'static str, Statement>,
-    /// False from before BEGIN until a COMMIT or ROLLBACK is confirmed; a pool keeps only clean connections.
+    /// False while an answer is awaited, and from before BEGIN until a COMMIT or ROLLBACK is confirmed; a pool keeps only
+    /// clean connections.
     pub(crate) clean: bool,
 }
 
 impl Connection {
+    /// Asks the server to give up what it is doing for this connection, whose answer nobody will read: it might wait for
+    /// a lock, and many such would use up the server's connections. Needs a runtime to be sent from.
+    pub(crate) fn give_up(self) {
+        let (token, connector) = (self.client.cancel_token(), self.connector.clone());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // Without it the statement ends at its own timeout.
+                let _ = tokio::time::timeout(CONNECT_TIMEOUT, token.cancel_query(connector)).await;
+                // The connection is closed after that, so that the request cannot meet another one's statement.
+                drop(self);
+            });
+        }
+    }
+
     /// Returns the prepared form, preparing it at first use; `None` where statements are sent typed.
     pub(crate) async fn prepare(&mut self, query: &'static Query) -> Result<Option<Statement>, DbError> {
         if self.statements == Statements::Typed {
@@ -36,8 +53,11 @@ impl Connection {
         if let Some(statement) = self.prepared.get(query.text) {
             return Ok(Some(statement.clone()));
         }
-        let statement =
-            self.client.prepare_typed(query.text, query.types).await.map_err(DbError::before_commit)?;
+        // Preparing waits for locks too; dropped meanwhile, the connection is not for the next borrower.
+        let clean = std::mem::replace(&mut self.clean, false);
+        let prepared = self.client.prepare_typed(query.text, query.types).await;
+        self.clean = clean;
+        let statement = prepared.map_err(DbError::before_commit)?;
         self.prepared.insert(query.text, statement.clone());
         Ok(Some(statement))
     }
@@ -74,7 +94,7 @@ pub(crate) async fn connect(
     let connector = tls::connector(url).map_err(DbError::Unavailable)?;
     let config = config(url, application);
     // The driver's own limit covers the TCP handshake only.
-    let (client, mut driver) = tokio::time::timeout(CONNECT_TIMEOUT * 2, config.connect(connector))
+    let (client, mut driver) = tokio::time::timeout(CONNECT_TIMEOUT * 2, config.connect(connector.clone()))
         .await
         .map_err(|elapsed| DbError::Unavailable(elapsed.into()))?
         .map_err(|error| DbError::Unavailable(error.into()))?;
@@ -97,7 +117,7 @@ pub(crate) async fn connect(
             }
         }
     });
-    Ok(Connection { client, statements, prepared: HashMap::new(), clean: true })
+    Ok(Connection { client, statements, connector, prepared: HashMap::new(), clean: true })
 }
 
 /// Connects once and returns the server's version text, such as `15.14 (Debian 15.14-0+deb12u1)`.

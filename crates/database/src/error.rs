@@ -77,7 +77,8 @@ impl DbError {
         if let Some(refusal) = refusal(db.code().code(), db.detail().unwrap_or_default()) {
             return Self::Refused(refusal);
         }
-        if db.constraint() == Some("tenants_pkey") {
+        // A shard's constraint carries the shard's number behind the name.
+        if db.constraint().is_some_and(|name| name.starts_with("tenants_pkey")) {
             return Self::Refused(Refusal::WorkspaceExists);
         }
         match db.code() {

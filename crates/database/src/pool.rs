@@ -95,7 +95,7 @@ pub(crate) struct Lease(Option<Pooled>);
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(pooled) = self.0.take().filter(|pooled| !pooled.clean) {
-            drop(Pooled::take(pooled));
+            Pooled::take(pooled).give_up();
         }
     }
 }

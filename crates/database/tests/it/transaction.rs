@@ -78,6 +78,46 @@ async fn cancelled_transactions_leave_no_setting_and_no_open_transaction() {
     assert!(db.read(&anna, Role::Viewer, "test.read", projects::by_id(hers)).await.unwrap().is_some());
 }
 
+/// A request that is dropped while its statement waits for a lock does not leave a backend waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_request_does_not_go_on_waiting_for_a_lock() {
+    let database = Database::fresh().await;
+    let issuer = TestIssuer::start().await;
+    let options = PoolOptions { size: 4, statements: Statements::Named };
+    let db = TenantDb::connect(&database.tenant, "novelfoundry/cancel", options).await.unwrap();
+    let anna = Authority::from_claims(&issuer.writer(&db).await).unwrap();
+    let id = ProjectId::from_uuid(issuer.id());
+    let author = anna.user_id().unwrap();
+    db.write(&anna, Role::Editor, "test.create", projects::insert(id, "Held".into(), author)).await.unwrap();
+    let holder = database.connect_as(&database.admin).await.unwrap();
+    let admin = database.connect_as(&database.admin).await.unwrap();
+    let waiting = "select count(*) from pg_stat_activity
+        where application_name = 'novelfoundry/cancel' and datname = current_database() and wait_event_type = 'Lock'";
+    let count = async || admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+    // The first is met while the statement is prepared, the second while it runs.
+    for lock in ["lock table app.projects in access exclusive mode", "select from app.projects for update"] {
+        holder.batch_execute(&format!("begin; {lock}")).await.unwrap();
+        let (db, anna) = (db.clone(), anna.clone());
+        let task = tokio::spawn(async move {
+            let rename = projects::update_title(id, "Waits".into(), None);
+            db.write(&anna, Role::Editor, "test.wait", rename).await.map(drop)
+        });
+        // Well below the login's own lock timeout of ten seconds.
+        let deadline = Instant::now() + Duration::from_secs(6);
+        while count().await == 0 {
+            assert!(Instant::now() < deadline, "{lock}: it never waited");
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        let deadline = Instant::now() + Duration::from_secs(6);
+        while count().await > 0 {
+            assert!(Instant::now() < deadline, "{lock}: the backend waits on");
+            tokio::task::yield_now().await;
+        }
+        holder.batch_execute("rollback").await.unwrap();
+    }
+}
+
 /// A read costs one round trip, a write two: counted in delays of a proxy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_is_one_round_trip_and_a_write_is_two() {
