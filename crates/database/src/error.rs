@@ -77,10 +77,6 @@ impl DbError {
         if let Some(refusal) = refusal(db.code().code(), db.detail().unwrap_or_default()) {
             return Self::Refused(refusal);
         }
-        // A shard's constraint carries the shard's number behind the name.
-        if db.constraint().is_some_and(|name| name.starts_with("tenants_pkey")) {
-            return Self::Refused(Refusal::WorkspaceExists);
-        }
         match db.code() {
             code if is_outage(code) => Self::Unavailable(error.into()),
             _ => Self::Defect(error.into()),
@@ -140,6 +136,7 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
         "NF004" => Refusal::IdempotencyInFlight,
         "NF005" => Refusal::IdempotencyReplayed,
         "NF006" => Refusal::IdempotencyMismatch,
+        "NF007" => Refusal::WorkspaceExists,
         "NF010" => Refusal::ProjectNotFound,
         "NF011" => Refusal::ManuscriptNotFound,
         "NF012" => Refusal::RevisionNotFound,

@@ -28,6 +28,11 @@ pub enum LoginError {
         /// What it should be able to read.
         table: &'static str,
     },
+    /// Workers would answer every query with no rows.
+    #[error(
+        "the database is a Citus cluster that does not pass the tenant setting on to its workers (citus.propagate_set_commands is not 'local'); run `novelfoundry migrate`"
+    )]
+    SettingStays,
     /// The schema was never made here.
     #[error(
         "the database has no NovelFoundry schema, or this login may not see it; run `novelfoundry migrate`"
@@ -70,7 +75,9 @@ select current_user::text as login,
          where pg_has_role(current_user, r.oid, 'member')
            and r.rolname <> 'pg_database_owner') as reason,
        case when exists (select from pg_namespace n where n.nspname = 'app' and has_schema_privilege(n.oid, 'usage'))
-            then to_regclass('app.schema_history') is not null else false end as has_schema";
+            then to_regclass('app.schema_history') is not null else false end as has_schema,
+       to_regclass('pg_catalog.pg_dist_node') is not null
+         and current_setting('citus.propagate_set_commands', true) is distinct from 'local' as setting_stays";
 
 const VERSION: &str = "\
 -- login.schema_version
@@ -88,6 +95,9 @@ pub(crate) async fn check(client: &Client, table: &'static str) -> Result<(), Lo
     }
     if !row.try_get::<_, bool>("has_schema").map_err(DbError::defect)? {
         return Err(LoginError::NoSchema);
+    }
+    if row.try_get("setting_stays").map_err(DbError::defect)? {
+        return Err(LoginError::SettingStays);
     }
     let rows = client.query_typed(VERSION, &[]).await.map_err(DbError::before_commit)?;
     let row = rows.first().ok_or_else(|| DbError::defect("no answer about the schema"))?;

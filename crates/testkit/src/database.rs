@@ -1,4 +1,4 @@
-//! One PostgreSQL server for all tests of a run, with the schema migrated once.
+//! One PostgreSQL server, or one Citus cluster, for all tests of a run, with the schema migrated once.
 
 use std::path::Path;
 
@@ -9,6 +9,8 @@ use novelfoundry_database::{
 use novelfoundry_embedded::postgres::{self, DataDirLock, Options, Server};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
+
+use crate::cluster;
 
 /// The environment variable that hands a prepared database to the test processes, as JSON.
 pub const ENVIRONMENT: &str = "NOVELFOUNDRY_TEST_DATABASE";
@@ -24,6 +26,16 @@ pub struct Database {
     pub control: DatabaseUrl,
     /// The embedded issuer's login.
     pub issuer: DatabaseUrl,
+    /// Where this is a Citus cluster: its nodes.
+    pub nodes: Option<Nodes>,
+}
+
+/// The nodes of a cluster, the coordinator first.
+#[derive(Clone, Debug)]
+pub struct Nodes {
+    /// The superuser's URLs to the nodes, to this database on each.
+    pub urls: Vec<DatabaseUrl>,
+    sockets: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,45 +44,45 @@ struct Urls {
     tenant: String,
     control: String,
     issuer: String,
+    /// The superuser's URL and the socket directory of each node of a cluster.
+    nodes: Vec<(String, String)>,
 }
 
 /// A server of this process's own; ends with it.
 pub struct Testbed {
     /// The database on it.
     pub database: Database,
-    server: Server,
+    servers: Vec<Server>,
     _directory: tempfile::TempDir,
 }
 
 static OWN: OnceCell<Testbed> = OnceCell::const_new();
 
 impl Testbed {
-    /// Starts a server in a temporary directory and migrates a database on it.
+    /// Starts a server, or a cluster, in a temporary directory and migrates a database on it.
     ///
     /// # Panics
     /// Where no server can be started: nothing can be tested then.
-    pub async fn start() -> Self {
+    pub async fn start(citus: bool) -> Self {
         let directory = tempfile::Builder::new().prefix("nf-test-").tempdir().unwrap();
         open_to_all(directory.path());
-        let lock = DataDirLock::acquire(&directory.path().join("data")).unwrap();
         let password = random_token(16);
-        let options = Options {
-            bin_dir: std::env::var_os("NOVELFOUNDRY_PG_BIN").map(Into::into),
-            admin_password: password.clone(),
-            listen: None,
-            settings: vec![("max_connections".into(), "400".into())],
+        let (servers, nodes) = if citus {
+            let (servers, urls) = cluster::start(directory.path(), &password).await;
+            let sockets = servers.iter().map(|server| server.socket_dir().display().to_string()).collect();
+            (servers, Some(Nodes { urls, sockets }))
+        } else {
+            (vec![one_server(directory.path(), &password).await], None)
         };
-        let server = postgres::start(lock, options, |_| {}).await.unwrap();
-        let text = format!(
-            "postgresql://{}:{}@/postgres?host={}&port={}",
-            postgres::ADMIN_USER,
-            password.expose(),
-            server.socket_dir().display(),
-            server.port()
-        );
-        let admin = DatabaseUrl::parse(&text).unwrap();
-        let database = Database::migrated(admin, Some(Passwords::generate())).await;
-        Self { database, server, _directory: directory }
+        let admin = match &nodes {
+            Some(nodes) => nodes.urls[0].clone(),
+            None => socket_url(&servers[0], &password),
+        };
+        if let Some(nodes) = &nodes {
+            cluster::join(&nodes.urls, &nodes.sockets).await;
+        }
+        let database = Database::migrated(admin, nodes, Some(Passwords::generate())).await;
+        Self { database, servers, _directory: directory }
     }
 
     /// Stops the server.
@@ -78,8 +90,32 @@ impl Testbed {
     /// # Panics
     /// Where it cannot be stopped.
     pub async fn stop(self) {
-        self.server.stop().await.unwrap();
+        for server in self.servers {
+            server.stop().await.unwrap();
+        }
     }
+}
+
+async fn one_server(directory: &Path, password: &Secret) -> Server {
+    let lock = DataDirLock::acquire(&directory.join("data")).unwrap();
+    let options = Options {
+        bin_dir: std::env::var_os("NOVELFOUNDRY_PG_BIN").map(Into::into),
+        admin_password: password.clone(),
+        listen: None,
+        settings: vec![("max_connections".into(), "400".into())],
+    };
+    postgres::start(lock, options, |_| {}).await.unwrap()
+}
+
+fn socket_url(server: &Server, password: &Secret) -> DatabaseUrl {
+    let text = format!(
+        "postgresql://{}:{}@/postgres?host={}&port={}",
+        postgres::ADMIN_USER,
+        password.expose(),
+        server.socket_dir().display(),
+        server.port()
+    );
+    DatabaseUrl::parse(&text).unwrap()
 }
 
 impl Database {
@@ -96,6 +132,10 @@ impl Database {
                 tenant: parse(&urls.tenant),
                 control: parse(&urls.control),
                 issuer: parse(&urls.issuer),
+                nodes: (!urls.nodes.is_empty()).then(|| {
+                    let (texts, sockets): (Vec<_>, Vec<_>) = urls.nodes.into_iter().unzip();
+                    Nodes { urls: texts.iter().map(|text| parse(text)).collect(), sockets }
+                }),
             };
         }
         // The server's thread outlives the test that started it; pools belong to the test's own runtime.
@@ -103,7 +143,7 @@ impl Database {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Runtime::new().unwrap();
-                let testbed = runtime.block_on(Testbed::start());
+                let testbed = runtime.block_on(Testbed::start(false));
                 let _ = sender.send(testbed);
                 runtime.block_on(std::future::pending::<()>());
             });
@@ -122,38 +162,63 @@ impl Database {
     pub async fn fresh() -> Self {
         let shared = Self::shared().await;
         let empty = Self::empty().await;
-        Self::migrated(empty.clone(), None).await;
-        let on = |url: &DatabaseUrl| DatabaseUrl { database: empty.database.clone(), ..url.clone() };
+        let migrated = Self::migrated(empty.admin, empty.nodes, None).await;
+        let on = |url: &DatabaseUrl| on_database(url, &migrated.admin.database);
         Self {
-            admin: empty.clone(),
             tenant: on(&shared.tenant),
             control: on(&shared.control),
             issuer: on(&shared.issuer),
+            ..migrated
         }
     }
 
-    /// Makes another database on the same server, with nothing in it, and returns the superuser's URL to it.
+    /// Makes another database on the same server, with nothing in it; every URL is the superuser's.
     ///
     /// # Panics
     /// Where it cannot be made.
-    pub async fn empty() -> DatabaseUrl {
+    pub async fn empty() -> Self {
         let shared = Self::shared().await;
         let name = format!("nf_{}", IdSource::default().next().simple());
-        shared.sql(&format!("create database {name}")).await.unwrap();
-        DatabaseUrl { database: name, ..shared.admin.clone() }
+        let nodes = match &shared.nodes {
+            None => {
+                shared.sql(&format!("create database {name}")).await.unwrap();
+                None
+            }
+            Some(Nodes { urls, sockets }) => {
+                for node in urls {
+                    run_as(node, &format!("create database {name}")).await.unwrap();
+                }
+                let urls: Vec<_> = urls.iter().map(|url| on_database(url, &name)).collect();
+                cluster::join(&urls, sockets).await;
+                Some(Nodes { urls, sockets: sockets.clone() })
+            }
+        };
+        Self::of_superuser(on_database(&shared.admin, &name), nodes)
     }
 
-    async fn migrated(admin: DatabaseUrl, passwords: Option<Passwords>) -> Self {
+    fn of_superuser(admin: DatabaseUrl, nodes: Option<Nodes>) -> Self {
+        Self { tenant: admin.clone(), control: admin.clone(), issuer: admin.clone(), admin, nodes }
+    }
+
+    async fn migrated(admin: DatabaseUrl, nodes: Option<Nodes>, passwords: Option<Passwords>) -> Self {
         let roles = RoleNames::with_prefix("novelfoundry").unwrap();
         let mut migrator = Migrator::connect(&admin, roles).await.unwrap();
         migrator.migrate(|_| {}).await.unwrap();
-        match passwords {
-            Some(passwords) => {
-                let logins = migrator.set_passwords(&admin, passwords).await.unwrap();
-                Self { admin, tenant: logins.tenant, control: logins.control, issuer: logins.issuer }
-            }
-            None => Self { tenant: admin.clone(), control: admin.clone(), issuer: admin.clone(), admin },
+        let mut database = Self::of_superuser(admin, nodes);
+        if let Some(passwords) = passwords {
+            let logins = migrator.set_passwords(&database.admin, passwords).await.unwrap();
+            database =
+                Self { tenant: logins.tenant, control: logins.control, issuer: logins.issuer, ..database };
         }
+        if database.nodes.is_some() {
+            // A statement of the application that asks more than one tenant's shard is a mistake.
+            let gate = format!(
+                "alter role novelfoundry_tenant in database \"{}\" set citus.multi_task_query_log_level = 'error'",
+                database.admin.database
+            );
+            database.sql(&gate).await.unwrap();
+        }
+        database
     }
 
     /// Writes the URLs for [`ENVIRONMENT`].
@@ -166,6 +231,11 @@ impl Database {
             tenant: self.tenant.expose(),
             control: self.control.expose(),
             issuer: self.issuer.expose(),
+            nodes: self
+                .nodes
+                .iter()
+                .flat_map(|nodes| nodes.urls.iter().map(DatabaseUrl::expose).zip(nodes.sockets.clone()))
+                .collect(),
         })
         .unwrap()
     }
@@ -193,6 +263,23 @@ impl Database {
         run_as(&self.admin, sql).await
     }
 
+    /// Runs statements in one transaction of another login, each a message of its own as the application sends them;
+    /// the last one's rows come back as text.
+    pub async fn transaction_as(
+        &self,
+        url: &DatabaseUrl,
+        statements: &[&str],
+    ) -> Result<Vec<Vec<Option<String>>>, tokio_postgres::Error> {
+        let client = connect(url).await?;
+        client.batch_execute("begin").await?;
+        let mut rows = Vec::new();
+        for statement in statements {
+            rows = texts(client.simple_query(statement).await?);
+        }
+        client.batch_execute("commit").await?;
+        Ok(rows)
+    }
+
     /// Opens a connection of another login, to send what the application never would.
     pub async fn connect_as(
         &self,
@@ -211,6 +298,10 @@ impl Database {
     }
 }
 
+fn on_database(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
+    DatabaseUrl { database: name.to_owned(), ..url.clone() }
+}
+
 async fn connect(url: &DatabaseUrl) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
     config.user(&url.user).host(&url.host).port(url.port).dbname(&url.database);
@@ -222,18 +313,25 @@ async fn connect(url: &DatabaseUrl) -> Result<tokio_postgres::Client, tokio_post
     Ok(client)
 }
 
-async fn run_as(url: &DatabaseUrl, sql: &str) -> Result<Vec<Vec<Option<String>>>, tokio_postgres::Error> {
-    let rows = connect(url).await?.simple_query(sql).await?.into_iter().filter_map(|message| match message {
+pub(crate) async fn run_as(
+    url: &DatabaseUrl,
+    sql: &str,
+) -> Result<Vec<Vec<Option<String>>>, tokio_postgres::Error> {
+    Ok(texts(connect(url).await?.simple_query(sql).await?))
+}
+
+fn texts(messages: Vec<tokio_postgres::SimpleQueryMessage>) -> Vec<Vec<Option<String>>> {
+    let rows = messages.into_iter().filter_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => {
             Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
         }
         _ => None,
     });
-    Ok(rows.collect())
+    rows.collect()
 }
 
 /// As root the server runs as another user, who must be able to pass through.
-fn open_to_all(path: &Path) {
+pub(crate) fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o711)).unwrap();
 }

@@ -1,13 +1,19 @@
 //! What tests share: one real database that is prepared once, an issuer of real tokens, and a delaying proxy.
 //!
 //! Most tests take a fresh *tenant* in the shared database and so run amid other tenants' noise.
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot be set up fails by panicking"
+)]
 
+mod cluster;
 mod database;
 mod issuer;
 mod proxy;
 
-pub use database::{Database, ENVIRONMENT, Testbed};
+pub use cluster::citus_bin_dir;
+pub use database::{Database, ENVIRONMENT, Nodes, Testbed};
 pub use issuer::TestIssuer;
 pub use proxy::DelayingProxy;
 

@@ -12,7 +12,7 @@ use std::{
 use novelfoundry_database::DatabaseUrl;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixStream},
     sync::mpsc,
     time::Instant,
 };
@@ -31,12 +31,12 @@ struct Shared {
 }
 
 impl DelayingProxy {
-    /// Starts a proxy to the database's Unix socket.
+    /// Starts a proxy to the database.
     ///
     /// # Panics
     /// Where no port can be opened.
     pub async fn start(url: &DatabaseUrl, delay: Duration) -> Self {
-        let socket = PathBuf::from(&url.host).join(format!(".s.PGSQL.{}", url.port));
+        let server = url.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -49,11 +49,10 @@ impl DelayingProxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let _ = client.set_nodelay(true);
-                let server = UnixStream::connect(&socket).await.unwrap();
+                let (server_read, server_write) = connect(&server).await;
                 let shared = Arc::clone(&accepted);
                 tokio::spawn(async move {
                     let (client_read, client_write) = client.into_split();
-                    let (server_read, server_write) = server.into_split();
                     tokio::select! {
                         () = forward(client_read, server_write, &shared, Direction::Requests) => {}
                         () = forward(server_read, client_write, &shared, Direction::Answers) => {}
@@ -83,6 +82,20 @@ impl DelayingProxy {
     pub fn commits_swallowed(&self) -> usize {
         self.shared.commits_swallowed.load(Ordering::SeqCst)
     }
+}
+
+async fn connect(
+    url: &DatabaseUrl,
+) -> (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) {
+    if url.host.starts_with('/') {
+        let socket = PathBuf::from(&url.host).join(format!(".s.PGSQL.{}", url.port));
+        let (read, write) = UnixStream::connect(&socket).await.unwrap().into_split();
+        return (Box::new(read), Box::new(write));
+    }
+    let stream = TcpStream::connect((url.host.as_str(), url.port)).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (read, write) = stream.into_split();
+    (Box::new(read), Box::new(write))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

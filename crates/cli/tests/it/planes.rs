@@ -20,7 +20,7 @@ struct Deployment {
 
 impl Deployment {
     async fn new() -> Self {
-        let owner = Database::empty().await;
+        let owner = Database::empty().await.admin;
         // Logins belong to the server, which other tests share.
         let prefix = format!("cli_{}", owner.database.trim_start_matches("nf_").get(..20).unwrap());
         Self { installation: Installation::new(), owner: owner.expose(), prefix }

@@ -3,9 +3,11 @@
 //! Written here because no migrator at hand polls for its lock (a blocking wait deadlocks with CREATE INDEX
 //! CONCURRENTLY), resumes a migration that cannot run in a transaction, and keeps a floor under old programs.
 
+mod cluster;
 mod history;
 mod logins;
 mod roles;
+mod statements;
 
 use std::time::Duration;
 
@@ -48,6 +50,7 @@ migrations! {
     4 "0004_guards",
     5 "0005_token_hook",
     6 "0006_issuer",
+    7 "0007_cluster",
 }
 
 /// Returns the version that `migrations` lead to.
@@ -141,6 +144,12 @@ pub enum MigrateError {
     /// Statements of one session reached different backends.
     #[error("the connection is a transaction pooler's, which cannot hold a session")]
     Pooler,
+    /// A table of a distributed schema got rows before it was distributed.
+    #[error("the table app.{0} has rows but is not distributed as the others are")]
+    NotEmpty(&'static str),
+    /// The tables could not be spread over the cluster; none was.
+    #[error("the tables cannot be distributed over the cluster's nodes")]
+    Distribute(#[source] tokio_postgres::Error),
     /// Another process held the lock too long.
     #[error(
         "another process has been migrating this database for {0:?}; wait for it, or look for a session that holds an advisory lock"
@@ -250,8 +259,10 @@ impl Migrator {
     }
 
     async fn apply(&mut self, progress: &mut impl FnMut(Progress<'_>)) -> Result<Vec<i32>, MigrateError> {
-        self.made_logins = roles::prepare(self.client(), &self.roles).await?;
+        self.made_logins = roles::make(self.client(), &self.roles).await?;
         let client = self.client();
+        let cluster = cluster::prepare(client, &self.roles).await?;
+        roles::become_owner(client, &self.roles).await?;
         history::create(client, &self.roles).await?;
         let applied = history::read(client).await?;
         let known = newest_version(self.migrations);
@@ -280,19 +291,23 @@ impl Migrator {
             }
             done.push(migration.version);
         }
+        if cluster {
+            execute(client, "reset role").await.map_err(MigrateError::Distribute)?;
+            cluster::distribute(client).await?;
+        }
         Ok(done)
     }
 
     /// Waits briefly for locks and tries again, so that a queue of writers does not form behind a long reader.
     async fn apply_in_transaction(&self, migration: &Migration, checksum: &[u8]) -> Result<(), MigrateError> {
-        let sql = format!(
-            "begin; set local lock_timeout = '3s';\n{}\n; {}; commit",
-            self.roles.fill(migration.sql),
-            history::finish(migration, checksum)
-        );
+        let sql = self.roles.fill(migration.sql);
+        let finish = history::finish(migration, checksum);
+        let opening = ["begin", "set local lock_timeout = '3s'"];
+        let statements: Vec<_> =
+            opening.into_iter().chain(statements::split(&sql)).chain([finish.as_str(), "commit"]).collect();
         let mut tries = 0;
         loop {
-            match execute(self.client(), &sql).await {
+            match in_turn(self.client(), statements.iter().copied()).await {
                 Ok(()) => return Ok(()),
                 Err(cause) => {
                     // A failure to roll back means a lost session, which has rolled back by itself.
@@ -325,6 +340,16 @@ impl Migrator {
         }
         execute(self.client(), &history::finish(migration, checksum)).await.map_err(failed)
     }
+}
+
+async fn in_turn<'a>(
+    client: &Client,
+    statements: impl Iterator<Item = &'a str>,
+) -> Result<(), tokio_postgres::Error> {
+    for statement in statements {
+        execute(client, statement).await?;
+    }
+    Ok(())
 }
 
 async fn execute(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error> {

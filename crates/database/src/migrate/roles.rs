@@ -64,9 +64,8 @@ struct Me {
     superuser: bool,
 }
 
-/// Makes the roles where they are missing and becomes the owner for the rest of the session; tells whether the runtime
-/// logins were made.
-pub(super) async fn prepare(client: &Client, roles: &RoleNames) -> Result<bool, MigrateError> {
+/// Makes the roles where they are missing; tells whether the runtime logins were made.
+pub(super) async fn make(client: &Client, roles: &RoleNames) -> Result<bool, MigrateError> {
     let me = me(client).await?;
     if me.version < 150_000 {
         return Err(MigrateError::ServerTooOld(me.version_text));
@@ -97,10 +96,14 @@ pub(super) async fn prepare(client: &Client, roles: &RoleNames) -> Result<bool, 
         roles.owner
     );
     right(client, &database, &me, "may not grant CREATE on the database; it must own it").await?;
+    Ok(made)
+}
+
+/// Acts as the owner for the rest of the session.
+pub(super) async fn become_owner(client: &Client, roles: &RoleNames) -> Result<(), MigrateError> {
     // Silent filtering of an owner's statements becomes an error.
     let become_owner = format!("set role \"{}\"; set row_security = off", roles.owner);
-    right(client, &become_owner, &me, "may not become the owner role").await?;
-    Ok(made)
+    right(client, &become_owner, &me(client).await?, "may not become the owner role").await
 }
 
 async fn me(client: &Client) -> Result<Me, MigrateError> {

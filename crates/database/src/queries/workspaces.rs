@@ -48,12 +48,7 @@ pub fn present() -> Call<Option<Workspace>> {
     Call::new(&PRESENT, parameters![], optional)
 }
 
-static INSERT: Query = query!(
-    "workspaces.insert",
-    [UUID, TEXT],
-    "insert into app.tenants (tenant_id, name)
-     values ($1, $2)"
-);
+static INSERT: Query = query!("workspaces.insert", [UUID, TEXT], "select app.create_workspace($1, $2)");
 
 static INSERT_USAGE: Query = query!(
     "workspaces.insert_usage",

@@ -94,11 +94,19 @@ async fn without_a_context_the_login_sees_and_writes_nothing() {
     let issuer = TestIssuer::start().await;
     let db = database.tenant_db(1).await;
     let tenant = issuer.writer(&db).await.tenant_id().unwrap();
-    for setting in ["", "set app.tenant_id = '';", "set app.tenant_id = 'x';", "begin; commit;"] {
-        let rows =
-            database.sql_as(&database.tenant, &format!("{setting} select count(*) from app.tenants")).await;
-        assert_eq!(rows.unwrap().last().unwrap()[0].as_deref(), Some("0"), "{setting}");
+    let count = ["set local citus.multi_task_query_log_level = 'off'", "select count(*) from app.tenants"];
+    for setting in ["", "set local app.tenant_id = ''", "set local app.tenant_id = 'x'"] {
+        let rows = database.transaction_as(&database.tenant, &[&[setting][..], &count[..]].concat()).await;
+        assert_eq!(rows.unwrap()[0][0].as_deref(), Some("0"), "{setting}");
     }
+    // What a transaction has set is empty after it, and not unset.
+    let client = database.connect_as(&database.tenant).await.unwrap();
+    for statement in ["begin", &format!("set local app.tenant_id = '{tenant}'"), "commit", "begin", count[0]]
+    {
+        client.batch_execute(statement).await.unwrap();
+    }
+    let rows: i64 = client.query_one(count[1], &[]).await.unwrap().get(0);
+    assert_eq!(rows, 0);
     let insert = format!(
         "insert into app.projects (tenant_id, project_id, title, created_by) values ('{tenant}', '{tenant}', 'x', '{tenant}')"
     );
@@ -113,28 +121,30 @@ async fn a_setting_and_claims_that_differ_name_no_tenant() {
     let db = database.tenant_db(1).await;
     let tenant = issuer.writer(&db).await.tenant_id().unwrap();
     let other = TenantId::from_uuid(issuer.id());
-    let claims = |tenant: &str| {
-        format!("set request.jwt.claims = '{{\"app_metadata\":{{\"tenant_id\":\"{tenant}\"}}}}';")
-    };
-    let upper = tenant.to_string().to_uppercase();
+    let setting = |tenant: &str| format!("set local app.tenant_id = '{tenant}'");
+    let json = |text: &str| format!("set local request.jwt.claims = '{text}'");
+    let claims = |tenant: &str| json(&format!("{{\"app_metadata\":{{\"tenant_id\":\"{tenant}\"}}}}"));
+    let id = tenant.to_string();
     let cases = [
-        (format!("set app.tenant_id = '{tenant}';"), "1"),
-        (claims(&tenant.to_string()), "1"),
-        (format!("set app.tenant_id = '{tenant}'; {}", claims(&upper)), "1"),
-        (format!("set app.tenant_id = '{tenant}'; {}", claims(&other.to_string())), "0"),
-        (format!("set app.tenant_id = '{tenant}'; set request.jwt.claims = '{{}}';"), "1"),
-        (format!("set app.tenant_id = 'x'; {}", claims(&tenant.to_string())), "0"),
-        (claims("x"), "0"),
-        ("set request.jwt.claims = '[]';".into(), "0"),
-        (format!("set request.jwt.claims = '{{\"user_metadata\":{{\"tenant_id\":\"{tenant}\"}}}}';"), "0"),
+        (vec![setting(&id)], "1"),
+        (vec![claims(&id)], "1"),
+        (vec![setting(&id), claims(&id.to_uppercase())], "1"),
+        (vec![setting(&id), claims(&other.to_string())], "0"),
+        (vec![setting(&id), json("{}")], "1"),
+        (vec![setting("x"), claims(&id)], "0"),
+        (vec![claims("x")], "0"),
+        (vec![json("[]")], "0"),
+        (vec![json(&format!("{{\"user_metadata\":{{\"tenant_id\":\"{id}\"}}}}"))], "0"),
     ];
-    for (setting, expected) in cases {
-        let sql = format!("{setting} select count(*) from app.tenants where tenant_id = '{tenant}'");
-        let rows = database.sql_as(&database.tenant, &sql).await.unwrap();
-        assert_eq!(rows.last().unwrap()[0].as_deref(), Some(expected), "{setting}");
+    let count = format!("select count(*) from app.tenants where tenant_id = '{tenant}'");
+    for (settings, expected) in cases {
+        let mut statements: Vec<_> = settings.iter().map(String::as_str).collect();
+        statements.push(&count);
+        let rows = database.transaction_as(&database.tenant, &statements).await.unwrap();
+        assert_eq!(rows[0][0].as_deref(), Some(expected), "{settings:?}");
     }
-    let garbage = "set request.jwt.claims = '{'; select count(*) from app.tenants";
-    assert!(database.sql_as(&database.tenant, garbage).await.is_err());
+    let garbage = [json("{")];
+    assert!(database.transaction_as(&database.tenant, &[&garbage[0], &count]).await.is_err());
 }
 
 async fn count(database: &Database, tenant: TenantId) -> i64 {

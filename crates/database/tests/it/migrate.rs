@@ -14,7 +14,7 @@ const OPTIONS: PoolOptions = PoolOptions { size: 1, statements: Statements::Name
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_at_once_apply_each_migration_once() {
-    let empty = Database::empty().await;
+    let empty = Database::empty().await.admin;
     let run = async || Migrator::connect(&empty, roles()).await.unwrap().migrate(|_| {}).await.unwrap();
     let (one, two) = tokio::join!(run(), run());
     let mut applied = [one, two].concat();
@@ -26,7 +26,7 @@ async fn two_at_once_apply_each_migration_once() {
 /// Two installations on one server have roles of their own, and neither's logins reach the other's schema.
 #[tokio::test]
 async fn an_installation_may_name_its_roles() {
-    let testbed = novelfoundry_testkit::Testbed::start().await;
+    let testbed = novelfoundry_testkit::Testbed::start(false).await;
     let names = RoleNames::with_prefix("acme").unwrap();
     testbed.database.sql("create database acme").await.unwrap();
     let admin = DatabaseUrl { database: "acme".into(), ..testbed.database.admin.clone() };
@@ -45,7 +45,7 @@ async fn an_installation_may_name_its_roles() {
 /// A login may change its own settings; the next migration puts back what holds for it.
 #[tokio::test]
 async fn a_login_s_own_settings_are_put_back() {
-    let testbed = novelfoundry_testkit::Testbed::start().await;
+    let testbed = novelfoundry_testkit::Testbed::start(false).await;
     let database = &testbed.database;
     let change = "alter role current_user set default_transaction_read_only = on";
     database.sql_as(&database.tenant, change).await.unwrap();
@@ -69,7 +69,7 @@ const FLOOR: Migration = Migration { version: 3, name: "0003_floor", sql: "-- fl
 
 #[tokio::test]
 async fn an_edited_past_is_refused_and_a_broken_migration_leaves_nothing() {
-    let empty = Database::empty().await;
+    let empty = Database::empty().await.admin;
     let migrate = async |migrations| {
         Migrator::connect(&empty, roles()).await.unwrap().with_migrations(migrations).migrate(|_| {}).await
     };
@@ -83,7 +83,7 @@ async fn an_edited_past_is_refused_and_a_broken_migration_leaves_nothing() {
 
 #[tokio::test]
 async fn steps_outside_a_transaction_are_resumed_and_a_floor_refuses_old_programs() {
-    let empty = Database::empty().await;
+    let empty = Database::empty().await.admin;
     let database = Database { admin: empty.clone(), ..Database::shared().await };
     let migrate = async |migrations| {
         Migrator::connect(&empty, roles()).await.unwrap().with_migrations(migrations).migrate(|_| {}).await
@@ -119,7 +119,7 @@ async fn privileged_logins_and_unfit_schemas_are_refused() {
         .unwrap();
     let behind = TenantDb::connect(&database.tenant, "novelfoundry/test", OPTIONS).await;
     assert!(matches!(behind, Err(LoginError::SchemaTooOld { .. })), "{:?}", behind.err());
-    let empty = Database::empty().await;
+    let empty = Database::empty().await.admin;
     let url = DatabaseUrl { database: empty.database, ..database.tenant.clone() };
     let none = TenantDb::connect(&url, "novelfoundry/test", OPTIONS).await;
     assert!(matches!(none, Err(LoginError::NoSchema)), "{:?}", none.err());

@@ -90,13 +90,25 @@ async fn a_dropped_request_does_not_go_on_waiting_for_a_lock() {
     let author = anna.user_id().unwrap();
     db.write(&anna, Role::Editor, "test.create", projects::insert(id, "Held".into(), author)).await.unwrap();
     let holder = database.connect_as(&database.admin).await.unwrap();
-    let admin = database.connect_as(&database.admin).await.unwrap();
+    let mut nodes = vec![database.connect_as(&database.admin).await.unwrap()];
+    for worker in database.nodes.iter().flat_map(|nodes| nodes.urls.iter().skip(1)) {
+        nodes.push(database.connect_as(worker).await.unwrap());
+    }
     let waiting = "select count(*) from pg_stat_activity
-        where application_name = 'novelfoundry/cancel' and datname = current_database() and wait_event_type = 'Lock'";
-    let count = async || admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+        where usename = 'novelfoundry_tenant' and datname = current_database()
+          and state = 'active' and clock_timestamp() - query_start > interval '300 ms'";
+    let count = async || {
+        let mut all = 0;
+        for node in &nodes {
+            all += node.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
+        }
+        all
+    };
+    let for_update = format!("select from app.projects where tenant_id = '{}' for update", anna.tenant_id());
     // The first is met while the statement is prepared, the second while it runs.
-    for lock in ["lock table app.projects in access exclusive mode", "select from app.projects for update"] {
-        holder.batch_execute(&format!("begin; {lock}")).await.unwrap();
+    for lock in ["lock table app.projects in access exclusive mode", &for_update] {
+        holder.batch_execute("begin").await.unwrap();
+        holder.batch_execute(lock).await.unwrap();
         let (db, anna) = (db.clone(), anna.clone());
         let task = tokio::spawn(async move {
             let rename = projects::update_title(id, "Waits".into(), None);

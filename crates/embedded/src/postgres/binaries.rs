@@ -31,7 +31,7 @@ impl Installation {
                 }
                 vec![probe(dir).ok_or_else(|| Error::NotABinDir { dir: dir.to_owned() })?]
             }
-            None => known_places().iter().filter_map(|dir| probe(dir)).collect(),
+            None => all_installed(),
         };
         let chosen = select(&installed, needed, explicit.is_some())
             .cloned()
@@ -43,6 +43,18 @@ impl Installation {
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
     }
+}
+
+/// Returns the server that new data would be given.
+pub(super) fn newest(explicit: Option<&Path>) -> Option<Installation> {
+    match explicit {
+        Some(dir) => probe(dir),
+        None => select(&all_installed(), None, false).cloned(),
+    }
+}
+
+fn all_installed() -> Vec<Installation> {
+    known_places().iter().filter_map(|dir| probe(dir)).collect()
 }
 
 fn refuse(installed: &[Installation], cluster: &Path, needed: Option<u16>) -> Error {

@@ -134,6 +134,12 @@ struct Supervision {
     ended: Mutex<mpsc::Receiver<()>>,
 }
 
+/// Returns the directory of the programs that new data would be given: `explicit` where it holds a server, else that of
+/// the newest server installed.
+pub fn newest_bin_dir(explicit: Option<&Path>) -> Option<PathBuf> {
+    binaries::newest(explicit).map(|installation| installation.bin_dir)
+}
+
 /// Starts the server of a data directory, whose cluster it makes when there is none.
 ///
 /// A future that is dropped stops what it has begun.
