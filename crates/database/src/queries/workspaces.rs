@@ -146,9 +146,9 @@ pub async fn made_before(
     request_hash: [u8; 32],
 ) -> Result<Option<Workspace>, DbError> {
     let authority = Authority::from_maker(workspace);
-    let calls = (idempotency::request_hash(workspace.user_id, key.to_owned()), present());
-    let (hash, present) = db.read(&authority, Role::Viewer, "workspaces.made_before", calls).await?;
-    if hash.is_none_or(|hash| hash != request_hash) {
+    let calls = (idempotency::recorded(workspace.user_id, key.to_owned()), present());
+    let (recorded, present) = db.read(&authority, Role::Viewer, "workspaces.made_before", calls).await?;
+    if recorded.is_none_or(|recorded| recorded.request_hash != request_hash) {
         return Err(DbError::Refused(Refusal::IdempotencyMismatch));
     }
     Ok(present)
