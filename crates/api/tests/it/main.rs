@@ -9,3 +9,4 @@ mod journey;
 mod lists;
 mod repeats;
 mod uploads;
+mod workspaces;

@@ -48,6 +48,9 @@ pub fn present() -> Call<Option<Workspace>> {
     Call::new(&PRESENT, parameters![], optional)
 }
 
+static REQUIRE_ROOM: Query =
+    query!("workspaces.require_room", [UUID, UUID], "select app.require_workspace_room($1, $2)");
+
 static INSERT: Query = query!(
     "workspaces.insert",
     [UUID, TEXT],
@@ -108,7 +111,7 @@ impl NewWorkspace {
 }
 
 /// Makes a workspace with its owner, counters and directory entry in one transaction. One that exists is refused and
-/// left as it is: whoever was removed from it is not let in again.
+/// left as it is: whoever was removed from it is not let in again. A person who is in a hundred is refused another.
 pub async fn create(
     db: &TenantDb,
     workspace: &NewWorkspace,
@@ -118,6 +121,7 @@ pub async fn create(
     let user: UserId = workspace.user_id;
     let authority = Authority::from_provisioning(workspace);
     let calls = (
+        Call::new(&REQUIRE_ROOM, parameters![user.as_uuid()], nothing),
         Call::new(&INSERT, parameters![name.to_owned()], nothing),
         key.map(|(key, hash)| idempotency::claim(user, key, hash, workspace.tenant_id.as_uuid())),
         Call::new(&INSERT_USAGE, parameters![], nothing),
@@ -125,7 +129,8 @@ pub async fn create(
         Call::new(&INSERT_INDEX, parameters![user.as_uuid(), name.to_owned()], nothing),
         Call::new(&REREAD, parameters![], one::<Workspace>),
     );
-    let ((), (), (), (), (), made) = db.write(&authority, Role::Owner, "workspaces.create", calls).await?;
+    let ((), (), (), (), (), (), made) =
+        db.write(&authority, Role::Owner, "workspaces.create", calls).await?;
     Ok(made)
 }
 
