@@ -74,7 +74,7 @@ pub(crate) async fn create(
         }
         other => other?,
     };
-    let headers = location(&format!("/v1/tenants/{}", made.tenant_id), None);
+    let headers = location(&state, &format!("/v1/tenants/{}", made.tenant_id), None);
     let tenant = Tenant {
         tenant_id: made.tenant_id,
         name: made.name,
