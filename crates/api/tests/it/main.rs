@@ -5,6 +5,7 @@ mod app;
 mod bad_input;
 mod documents;
 mod foreign;
+mod hostile_bodies;
 mod journey;
 mod lists;
 mod repeats;
