@@ -112,7 +112,8 @@ pub(crate) fn migrate(error: MigrateError) -> Failure {
             Exit::CouldNotRun,
         ),
         MigrateError::Failed { .. } => (
-            "Nothing of that migration was kept; remove the cause and run the command again.",
+            super::doctor::advice(&report(&error))
+                .unwrap_or("Nothing of that migration was kept; remove the cause and run the command again."),
             Exit::CouldNotRun,
         ),
     };
