@@ -1,5 +1,5 @@
 //! The documentation as pages: one of all operations and one a problem code, made from the same tables as the code.
-//! No script, nothing from elsewhere.
+//! No script, nothing from elsewhere. Links are relative, so that they hold below the base path of a proxy.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -53,7 +53,7 @@ async fn problem(Path(code): Path<String>) -> Result<Response, Problem> {
     Ok(page(frame(
         row.code,
         &format!(
-            "<p><a href=\"/docs\">NovelFoundry API</a></p><h1>{}</h1><p><code>{}</code>, status {}</p><p>{}</p>",
+            "<p><a href=\"../../docs\">NovelFoundry API</a></p><h1>{}</h1><p><code>{}</code>, status {}</p><p>{}</p>",
             row.title,
             row.code,
             row.status,
@@ -71,7 +71,7 @@ fn frame(title: &str, body: &str) -> String {
 
 fn index(document: &Value) -> String {
     let mut body = format!(
-        "<h1>NovelFoundry API</h1><p>Version {}. <a href=\"/openapi.json\">OpenAPI document</a>. {}</p>",
+        "<h1>NovelFoundry API</h1><p>Version {}. <a href=\"openapi.json\">OpenAPI document</a>. {}</p>",
         text(&document["info"]["version"]),
         markdown(text(&document["info"]["description"]))
     );
@@ -98,7 +98,7 @@ fn index(document: &Value) -> String {
         let row = problem.definition();
         let _ = write!(
             body,
-            "<tr><td>{}</td><td><a href=\"/docs/problems/{1}\"><code>{1}</code></a></td><td>{2}</td></tr>",
+            "<tr><td>{}</td><td><a href=\"docs/problems/{1}\"><code>{1}</code></a></td><td>{2}</td></tr>",
             row.status, row.code, row.title
         );
     }

@@ -53,10 +53,12 @@ impl Key {
         match (outcome, self.0) {
             (Ok(made), _) => Ok(Made::Now(made)),
             (Err(DbError::Refused(Refusal::IdempotencyReplayed)), Some(key)) => {
-                let read = idempotency::resource(member.user_id, key);
-                let resource =
+                let read = idempotency::recorded(member.user_id, key);
+                let recorded =
                     state.tenant.read(&member.authority, Role::Viewer, "idempotency.replay", read).await?;
-                resource.map(Made::Before).ok_or_else(|| Problem::new(ProblemCode::IdempotencyInFlight))
+                recorded
+                    .map(|recorded| Made::Before(recorded.resource))
+                    .ok_or_else(|| Problem::new(ProblemCode::IdempotencyInFlight))
             }
             (Err(error), _) => Err(error.into()),
         }

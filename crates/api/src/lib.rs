@@ -69,13 +69,21 @@ pub(crate) struct State(Arc<Inner>);
 
 pub(crate) struct Inner {
     api: Api,
+    base_path: String,
     wake: wake::Wake,
 }
 
 impl State {
     fn new(api: Api) -> Self {
         let wake = wake::Wake::new(api.control.clone());
-        Self(Arc::new(Inner { api, wake }))
+        let public: http::Uri = api.settings.public_url.parse().unwrap_or_default();
+        let base_path = public.path().trim_end_matches('/').to_owned();
+        Self(Arc::new(Inner { api, base_path, wake }))
+    }
+
+    /// The path that a proxy takes off before a request arrives here: that of the public URL, empty where it has none.
+    pub(crate) fn base_path(&self) -> &str {
+        &self.0.base_path
     }
 
     /// Tells when the files of what is deleted now are to be purged.

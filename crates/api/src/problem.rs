@@ -139,6 +139,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotAMember => Self::new(ProblemCode::NotAMember),
             Refusal::RoleTooLow => Self::new(ProblemCode::RoleTooLow),
+            Refusal::TooManyWorkspaces => Self::new(ProblemCode::TooManyWorkspaces),
             Refusal::ProjectNotFound => Self::new(ProblemCode::ProjectNotFound),
             Refusal::ManuscriptNotFound => Self::new(ProblemCode::ManuscriptNotFound),
             Refusal::RevisionNotFound => Self::new(ProblemCode::RevisionNotFound),

@@ -37,6 +37,8 @@ pub enum Refusal {
     IdempotencyReplayed,
     /// The idempotency key belongs to another request.
     IdempotencyMismatch,
+    /// The person is in as many workspaces as a person may be.
+    TooManyWorkspaces,
     /// The workspace was made before.
     WorkspaceExists,
     /// There is no such project.
@@ -137,6 +139,7 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
         "NF005" => Refusal::IdempotencyReplayed,
         "NF006" => Refusal::IdempotencyMismatch,
         "NF007" => Refusal::WorkspaceExists,
+        "NF008" => Refusal::TooManyWorkspaces,
         "NF010" => Refusal::ProjectNotFound,
         "NF011" => Refusal::ManuscriptNotFound,
         "NF012" => Refusal::RevisionNotFound,

@@ -1,5 +1,7 @@
 //! What the API and the embedded object store, two HTTP servers with different protocols, guard their connections with.
 
+mod serve;
 mod stall;
 
+pub use serve::{ConnectionLimits, serve};
 pub use stall::Stall;

@@ -58,6 +58,11 @@ impl KeySet {
     }
 }
 
+/// Counts the keys of a JWKS document that can verify a token; `None` where it is not a key set.
+pub fn usable_keys(document: &[u8]) -> Option<usize> {
+    KeySet::parse(document, Timestamp::UNIX_EPOCH).ok().map(|keys| keys.len())
+}
+
 fn public_key(value: Value) -> Option<(String, PublicKey)> {
     if SECRET_MEMBERS.iter().any(|member| value.get(member).is_some()) {
         return None;
@@ -77,4 +82,31 @@ fn public_key(value: Value) -> Option<(String, PublicKey)> {
     let name = common.key_id.clone().filter(|kid| (1..=MAX_KID_BYTES).contains(&kid.len()))?;
     let key = DecodingKey::from_jwk(&jwk).ok()?;
     signs.then_some((name, PublicKey { algorithm, key, signatures: Signatures::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_keys_that_verify_count() {
+        let count = |keys: Value| usable_keys(json!({ "keys": keys }).to_string().as_bytes());
+        // RFC 7517, appendix A.1.
+        let good = json!({
+            "kty": "EC", "crv": "P-256", "kid": "a", "use": "sig",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        });
+        let with = |member: &str, value: Value| {
+            let mut key = good.clone();
+            key[member] = value;
+            key
+        };
+        assert_eq!(count(json!([good, { "kty": "oct", "kid": "b", "k": "AA" }])), Some(1));
+        assert_eq!(count(json!([good, with("kid", json!("c"))])), Some(2));
+        let useless = [with("use", json!("enc")), with("kid", json!(null)), with("d", json!("AA"))];
+        assert_eq!(count(json!(useless)), Some(0));
+        assert_eq!((usable_keys(b"{}"), usable_keys(b"<html>")), (None, None));
+    }
 }

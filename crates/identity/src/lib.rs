@@ -11,4 +11,5 @@ mod verifier;
 
 pub use claims::VerifiedClaims;
 pub use error::{ConfigError, VerifyError};
+pub use jwks::usable_keys;
 pub use verifier::{Verifier, VerifierOptions};

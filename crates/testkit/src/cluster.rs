@@ -7,6 +7,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use novelfoundry_core::Secret;
@@ -93,7 +94,14 @@ pub(crate) async fn join(nodes: &[DatabaseUrl], sockets: &[String]) {
     }
     let mut function = "citus_set_coordinator_host";
     for (node, socket) in nodes.iter().zip(sockets) {
-        run_as(&nodes[0], &format!("select {function}('{socket}', {})", node.port)).await.unwrap();
+        let sql = format!("select {function}('{socket}', {})", node.port);
+        // Joining writes every role to the new node, which another database's joining may be doing too.
+        let mut tries = 0;
+        while let Err(error) = run_as(&nodes[0], &sql).await {
+            tries += 1;
+            assert!(tries < 20, "{sql}: {error:?}");
+            tokio::time::sleep(Duration::from_millis(100 * tries)).await;
+        }
         function = "citus_add_node";
     }
 }

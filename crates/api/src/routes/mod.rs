@@ -18,7 +18,7 @@ use tower_http::{
     cors::{AllowOrigin, CorsLayer},
 };
 use utoipa::openapi::{
-    Info, OpenApi, OpenApiBuilder,
+    Info, OpenApi, OpenApiBuilder, Server,
     security::{Http, HttpAuthScheme, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,7 +28,8 @@ use crate::{Api, State, docs, json, middleware, problem::Problem};
 /// Makes the router of the whole API; `other` is served beside it, with limits of its own.
 pub fn router(api: Api, other: Router) -> Router {
     let state = State::new(api);
-    let (v1, document) = documented(state.settings.version);
+    let (v1, mut document) = documented(state.settings.version);
+    document.servers = Some(vec![Server::new(&state.settings.public_url)]);
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(
             state.settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()),
@@ -70,7 +71,8 @@ fn documented(version: &str) -> (Router<State>, OpenApi) {
         .version(version)
         .description(Some(
             "Projects, manuscripts and their analyses. Every failure is `application/problem+json` with a stable \
-             `code`. A bearer token names one workspace; everything but `/v1/me` and the workspaces themselves \
+             `code`; only what cannot be read as an HTTP/1.1 request is answered 400, 414 or 431 without a body. A \
+             bearer token names one workspace; everything but `/v1/me` and the workspaces themselves \
              happens inside it. Lists are newest first. Creations honour `Idempotency-Key` for 24 hours; changes \
              honour `If-Match`.",
         ))

@@ -13,7 +13,7 @@ use novelfoundry_database::projects;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::etag::etag;
+use crate::{State, etag::etag};
 
 /// A project.
 #[derive(Serialize, ToSchema)]
@@ -55,10 +55,10 @@ pub(crate) fn version(version: i32) -> HeaderMap {
     HeaderMap::from_iter([(header::ETAG, etag(version))])
 }
 
-/// The headers of a creation: where the resource is, and its version where it has one.
-pub(crate) fn location(path: &str, version: Option<i32>) -> HeaderMap {
+/// The headers of a creation: where clients find the resource, and its version where it has one.
+pub(crate) fn location(state: &State, path: &str, version: Option<i32>) -> HeaderMap {
     let mut headers: HeaderMap = version.map(self::version).unwrap_or_default();
-    if let Ok(value) = HeaderValue::from_str(path) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{}{path}", state.base_path())) {
         headers.insert(header::LOCATION, value);
     }
     headers

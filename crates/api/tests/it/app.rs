@@ -53,20 +53,30 @@ pub(crate) struct Writer {
 impl App {
     /// Starts it without a worker, in the database that all tests share.
     pub(crate) async fn start() -> Self {
-        Box::pin(Self::start_in(Database::shared().await, None, false)).await
+        Box::pin(Self::start_in(Database::shared().await, None, false, None)).await
     }
 
     /// Starts it with a worker, in a database of its own: a worker takes every job that it sees.
     pub(crate) async fn start_with_worker() -> Self {
-        Box::pin(Self::start_in(Database::fresh().await, None, true)).await
+        Box::pin(Self::start_in(Database::fresh().await, None, true, None)).await
     }
 
     /// Starts it without a worker, with its tenant transactions through another address of the shared database.
     pub(crate) async fn start_through(tenant: DatabaseUrl) -> Self {
-        Box::pin(Self::start_in(Database::shared().await, Some(tenant), false)).await
+        Box::pin(Self::start_in(Database::shared().await, Some(tenant), false, None)).await
     }
 
-    async fn start_in(database: Database, through: Option<DatabaseUrl>, with_worker: bool) -> Self {
+    /// Starts it without a worker, as clients of a proxy see it that takes the URL's path off.
+    pub(crate) async fn start_behind(public_url: &str) -> Self {
+        Box::pin(Self::start_in(Database::shared().await, None, false, Some(public_url))).await
+    }
+
+    async fn start_in(
+        database: Database,
+        through: Option<DatabaseUrl>,
+        with_worker: bool,
+        public_url: Option<&str>,
+    ) -> Self {
         let issuer = TestIssuer::start().await;
         let files = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
@@ -117,7 +127,7 @@ impl App {
             ids: IdSource::default(),
             clock,
             settings: Settings {
-                public_url: url.clone(),
+                public_url: public_url.unwrap_or(&url).to_owned(),
                 allowed_origins: vec!["https://app.example.com".into()],
                 request_timeout: Duration::from_secs(20),
                 upload_expiry: Duration::from_mins(15),

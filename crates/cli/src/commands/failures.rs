@@ -52,7 +52,7 @@ pub(crate) fn login(login: &str, error: LoginError) -> Failure {
         LoginError::Mistaken { .. } => {
             ("Look whether the URLs of two logins were swapped.", Exit::CouldNotRun)
         }
-        LoginError::NoSchema | LoginError::SchemaTooOld { .. } => {
+        LoginError::NoSchema | LoginError::SchemaTooOld { .. } | LoginError::SettingStays => {
             ("Run `novelfoundry migrate` with the owner's login first.", Exit::CouldNotRun)
         }
         LoginError::ProgramTooOld { .. } => ("Install the newer NovelFoundry here too.", Exit::Refused),
@@ -111,8 +111,17 @@ pub(crate) fn migrate(error: MigrateError) -> Failure {
             "Drop that index as the owner, by `drop index concurrently`, and run the command again.",
             Exit::CouldNotRun,
         ),
+        MigrateError::NotEmpty(_) => (
+            "Distribute that table by hand, beside app.tenants and as a superuser, and run the command again.",
+            Exit::CouldNotRun,
+        ),
+        MigrateError::Distribute(_) => (
+            "The schema is whole, on the coordinator alone; remove the cause and run the command again.",
+            Exit::CouldNotRun,
+        ),
         MigrateError::Failed { .. } => (
-            "Nothing of that migration was kept; remove the cause and run the command again.",
+            super::doctor::advice(&report(&error))
+                .unwrap_or("Nothing of that migration was kept; remove the cause and run the command again."),
             Exit::CouldNotRun,
         ),
     };

@@ -24,13 +24,7 @@ impl Migrate {
         let config = &context.loaded.config;
         let owner = config.database.owner_url.need()?;
         failures::unless_session(owner)?;
-        let prefix = config.database.role_prefix.as_str();
-        let roles = RoleNames::with_prefix(prefix).ok_or_else(|| {
-            Failure::new(
-                format!("`{prefix}` cannot begin the names of roles"),
-                "Give `database.role_prefix` another value; one that begins with `pg_` is PostgreSQL's own.",
-            )
-        })?;
+        let roles = config.database.role_prefix.names();
         let mut progress = context.output.progress();
         progress.step("connecting as the owner");
         let mut migrator = Migrator::connect(owner, roles.clone()).await.map_err(failures::migrate)?;
@@ -45,7 +39,7 @@ impl Migrate {
             .map_err(failures::migrate)?;
         progress.finish();
 
-        let logins = self.hand_out(&context, &mut migrator, owner, &roles).await?;
+        let logins = self.hand_out(&context, &mut migrator, owner, roles).await?;
         if context.output.json {
             context.output.data_json(&serde_json::json!({ "applied": applied, "logins": logins }))?;
         } else {

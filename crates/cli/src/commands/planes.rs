@@ -15,7 +15,7 @@ use url::Url;
 
 use super::failures;
 use crate::{
-    config::{Config, Statements},
+    config::Config,
     output::{Exit, Failure},
 };
 
@@ -84,10 +84,7 @@ impl StoreAccess {
 pub(crate) fn pool_options(config: &Config) -> PoolOptions {
     PoolOptions {
         size: usize::try_from(config.database.pool_size.get()).unwrap_or(1),
-        statements: match config.database.statements {
-            Statements::Named => novelfoundry_database::Statements::Named,
-            Statements::Typed => novelfoundry_database::Statements::Typed,
-        },
+        statements: config.database.statements,
     }
 }
 

@@ -6,14 +6,12 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use novelfoundry_core::Secret;
-use novelfoundry_database::DatabaseUrl;
+use novelfoundry_database::{DatabaseUrl, Statements};
 
 use super::{
     setting::{Derivation, Field, Found, Optional, Setting, Value},
     urls::{BaseUrl, HttpUrl, Origins, is_loopback, origin_of},
-    values::{
-        Bucket, ListenOrOff, LogFormat, LogLevel, Proxies, RolePrefix, Signup, Statements, Whole, Word,
-    },
+    values::{Bucket, ListenOrOff, LogFormat, LogLevel, Proxies, RolePrefix, Signup, Whole, Word},
 };
 use crate::output::Failure;
 

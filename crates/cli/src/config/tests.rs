@@ -222,6 +222,7 @@ fn a_bad_value_is_refused_with_its_source_and_what_is_accepted() {
         ("NOVELFOUNDRY_DATABASE_POOL_SIZE", "0", ["`0` is not", "from 1 to 1000, or leave it out for `16`"]),
         ("NOVELFOUNDRY_DATABASE_STATEMENTS", "type", ["did you mean `typed`?", "named, typed"]),
         ("NOVELFOUNDRY_DATABASE_ROLE_PREFIX", "x\"; drop", ["`x\\\"; drop` is not", "lower-case"]),
+        ("NOVELFOUNDRY_DATABASE_ROLE_PREFIX", "pg_novels", ["`pg_novels` is not", "not with `pg_`"]),
         ("NOVELFOUNDRY_WORKER_LEASE_SECONDS", "3601", ["`3601` is not", "from 5 to 3600"]),
         ("S3_BUCKET", "../x", ["`../x` is not", "letters, digits"]),
         ("AWS_SECRET_ACCESS_KEY", "abc\n", ["the value contains a line break", "a text"]),

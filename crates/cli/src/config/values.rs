@@ -7,6 +7,7 @@ use std::{
 };
 
 use novelfoundry_core::Secret;
+use novelfoundry_database::{RoleNames, Statements};
 
 use super::{
     file::nearest,
@@ -160,11 +161,60 @@ names! {
             && [first, last].into_iter().flatten().all(|c| c.is_ascii_alphanumeric())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c))
     };
-    /// The beginning of the names of database roles.
-    RolePrefix, "novelfoundry", "1 to 40 lower-case letters, digits or `_`, with a letter first", |text| {
-        text.len() <= 40
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The beginning of the names of database roles.
+#[derive(Clone)]
+pub(crate) struct RolePrefix {
+    text: String,
+    names: RoleNames,
+}
+
+impl RolePrefix {
+    /// Returns the text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the names of the roles.
+    pub(crate) fn names(&self) -> &RoleNames {
+        &self.names
+    }
+}
+
+impl Value for RolePrefix {
+    const EXAMPLE: &'static str = "novelfoundry";
+
+    fn accepts() -> String {
+        "1 to 40 lower-case letters, digits or `_`, with a letter first, but not with `pg_`".to_owned()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let names = RoleNames::with_prefix(text).ok_or_else(|| format!("is not {}", Self::accepts()))?;
+        Ok(Self { text: text.to_owned(), names })
+    }
+}
+
+/// Names the variants of a type by words.
+macro_rules! words {
+    ($name:ident { $($variant:ident $word:literal,)+ }) => {
+        impl Value for $name {
+            const EXAMPLE: &'static str = [$($word,)+][0];
+
+            fn accepts() -> String {
+                format!("one of {}", [$($word,)+].join(", "))
+            }
+
+            fn parse(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(match nearest(text, [$($word,)+].into_iter()) {
+                        Some(word) => format!("is not one of them; did you mean `{word}`?"),
+                        None => "is not one of them".to_owned(),
+                    }),
+                }
+            }
+        }
     };
 }
 
@@ -175,38 +225,13 @@ macro_rules! choices {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum $name { $($(#[$variant_doc])* $variant,)+ }
 
-        impl $name {
-            const WORDS: &'static [&'static str] = &[$($word,)+];
-        }
-
-        impl Value for $name {
-            const EXAMPLE: &'static str = Self::WORDS[0];
-
-            fn accepts() -> String {
-                format!("one of {}", Self::WORDS.join(", "))
-            }
-
-            fn parse(text: &str) -> Result<Self, String> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(match nearest(text, Self::WORDS.iter().copied()) {
-                        Some(word) => format!("is not one of them; did you mean `{word}`?"),
-                        None => "is not one of them".to_owned(),
-                    }),
-                }
-            }
-        }
+        words! { $name { $($variant $word,)+ } }
     )+};
 }
 
+words! { Statements { Named "named", Typed "typed", } }
+
 choices! {
-    /// How statements are sent to `PostgreSQL`.
-    Statements {
-        /// Prepared once a connection and reused.
-        Named "named",
-        /// Sent whole each time, which a transaction pooler needs.
-        Typed "typed",
-    }
     /// Who may sign up with the embedded issuer.
     Signup {
         /// Everybody.

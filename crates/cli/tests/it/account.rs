@@ -120,3 +120,24 @@ fn what_nohup_started_outlives_its_terminal() {
     assert_eq!(masks(up.pid()), (0, 1));
     assert_eq!(up.stop(Signal::HUP).0.code(), Some(0));
 }
+
+#[test]
+fn what_is_not_remembered_is_asked_for_where_it_seems_to_be_missing() {
+    const PROXIES: &str = "note: `trusted_proxies` is not given";
+    let trusted = ["--trusted-proxies", "127.0.0.1"];
+    let installation = Installation::new();
+    let said = installation.up(&[&PUBLIC[..], &trusted].concat()).said();
+    assert!(!said.contains("note: "), "{said}");
+    // The address is remembered, and so it is one line that is missing.
+    let said = installation.up(&[]).said();
+    assert_eq!(said.matches("note: ").count(), 1, "{said}");
+    let line = said.lines().find(|line| line.starts_with(PROXIES)).unwrap();
+    assert!(line.contains("https://novels.example"), "{line}");
+    let said = installation.up(&[&trusted[..], &["--s3-bucket", "elsewhere"]].concat()).said();
+    assert!(!said.contains(PROXIES), "{said}");
+    let line = "are in the bucket `novelfoundry`, and `s3.bucket` is `elsewhere`.";
+    assert!(said.contains(line), "{said}");
+    // On this machine alone there is nothing to ask for.
+    let said = Installation::new().up(&[]).said();
+    assert!(!said.contains("note: "), "{said}");
+}

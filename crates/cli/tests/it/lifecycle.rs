@@ -233,8 +233,7 @@ async fn an_old_signing_key_is_rotated_at_the_next_start() {
         set["keys"].as_array().unwrap().len()
     };
     let up = installation.up(&[]);
-    let age = "update issuer.signing_keys set public_jwk =
-               jsonb_set(public_jwk, '{iat}', to_jsonb((public_jwk ->> 'iat')::bigint - 91 * 86400))";
+    let age = "update issuer.signing_keys set created_at = created_at - interval '91 days'";
     let aged = ended(Command::new("psql").args(["--no-psqlrc", up.text("/database_url"), "--command", age]));
     assert_eq!(aged.stdout, "UPDATE 1\n", "{aged:?}");
     assert_eq!(keys(&up).await, 1);

@@ -5,6 +5,7 @@
 mod account;
 mod config;
 mod crashes;
+mod full_disk;
 mod lifecycle;
 mod planes;
 mod refusals;

@@ -101,10 +101,16 @@ pub(crate) struct Running {
     child: Child,
     pub(crate) summary: Value,
     rest: mpsc::Receiver<String>,
+    log: mpsc::Receiver<String>,
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::try_start(command).map_err(|ended| ended.stderr).unwrap()
+    }
+
+    /// Returns how it ended where it ends before it is ready.
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, Ended> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let (log, log_queue) = mpsc::channel();
@@ -124,13 +130,17 @@ impl Running {
             let _ = stdout.read_to_string(&mut rest);
             let _ = rest_sender.send(rest);
         });
-        let text = first.recv_timeout(PATIENCE).unwrap_or_default();
+        let text = first.recv_timeout(PATIENCE);
+        let stuck = text.is_err();
+        let text = text.unwrap_or_default();
         if text.is_empty() {
-            let _ = child.kill();
-            let _ = child.wait();
+            if stuck {
+                let _ = child.kill();
+            }
+            let code = child.wait().unwrap().code();
+            return Err(Ended { code, stdout: text, stderr: log_queue.recv().unwrap_or_default() });
         }
-        assert!(!text.is_empty(), "it did not get ready: {}", log_queue.recv().unwrap_or_default());
-        Self { child, summary: serde_json::from_str(&text).unwrap(), rest }
+        Ok(Self { child, summary: serde_json::from_str(&text).unwrap(), rest, log: log_queue })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -151,6 +161,14 @@ impl Running {
         send(self.pid(), signal);
         let status = poll("its end", || self.child.try_wait().unwrap());
         (status, self.rest.recv_timeout(PATIENCE).unwrap())
+    }
+
+    /// Stops it in order and returns what it said on standard error.
+    pub(crate) fn said(mut self) -> String {
+        send(self.pid(), Signal::TERM);
+        let status = poll("its end", || self.child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0));
+        self.log.recv_timeout(PATIENCE).unwrap()
     }
 
     pub(crate) async fn call(

@@ -51,6 +51,7 @@ migrations! {
     5 "0005_token_hook",
     6 "0006_issuer",
     7 "0007_cluster",
+    8 "0008_workspace_limit",
 }
 
 /// Returns the version that `migrations` lead to.

@@ -21,48 +21,29 @@ pub fn claim(user: UserId, key: String, request_hash: [u8; 32], resource: Uuid) 
     Call::new(&CLAIM, parameters![user.as_uuid(), key, request_hash.to_vec(), resource], nothing)
 }
 
-struct Made(Uuid);
+/// What a key was used for.
+pub struct Recorded {
+    /// The hash of its request.
+    pub request_hash: Vec<u8>,
+    /// What that made.
+    pub resource: Uuid,
+}
 
-impl FromRow for Made {
+impl FromRow for Recorded {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        get(row, "resource_id").map(Self)
+        Ok(Self { request_hash: get(row, "request_hash")?, resource: get(row, "resource_id")? })
     }
 }
 
-static RESOURCE: Query = query!(
-    "idempotency.resource",
+static RECORDED: Query = query!(
+    "idempotency.recorded",
     [UUID, UUID, TEXT],
-    "select resource_id
+    "select request_hash, resource_id
        from app.idempotency_keys
       where tenant_id = $1 and user_id = $2 and key = $3"
 );
 
-/// Reads which resource the key's request made.
-pub fn resource(user: UserId, key: String) -> Call<Option<Uuid>> {
-    Call::new(&RESOURCE, parameters![user.as_uuid(), key], |rows| {
-        Ok(optional::<Made>(rows)?.map(|made| made.0))
-    })
-}
-
-struct Hash(Vec<u8>);
-
-impl FromRow for Hash {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
-        get(row, "request_hash").map(Self)
-    }
-}
-
-static REQUEST_HASH: Query = query!(
-    "idempotency.request_hash",
-    [UUID, UUID, TEXT],
-    "select request_hash
-       from app.idempotency_keys
-      where tenant_id = $1 and user_id = $2 and key = $3"
-);
-
-/// Reads the hash of the key's request.
-pub fn request_hash(user: UserId, key: String) -> Call<Option<Vec<u8>>> {
-    Call::new(&REQUEST_HASH, parameters![user.as_uuid(), key], |rows| {
-        Ok(optional::<Hash>(rows)?.map(|hash| hash.0))
-    })
+/// Reads what the key was used for.
+pub fn recorded(user: UserId, key: String) -> Call<Option<Recorded>> {
+    Call::new(&RECORDED, parameters![user.as_uuid(), key], optional)
 }

@@ -48,6 +48,9 @@ pub fn present() -> Call<Option<Workspace>> {
     Call::new(&PRESENT, parameters![], optional)
 }
 
+static REQUIRE_ROOM: Query =
+    query!("workspaces.require_room", [UUID, UUID], "select app.require_workspace_room($1, $2)");
+
 static INSERT: Query = query!("workspaces.insert", [UUID, TEXT], "select app.create_workspace($1, $2)");
 
 static INSERT_USAGE: Query = query!(
@@ -103,7 +106,7 @@ impl NewWorkspace {
 }
 
 /// Makes a workspace with its owner, counters and directory entry in one transaction. One that exists is refused and
-/// left as it is: whoever was removed from it is not let in again.
+/// left as it is: whoever was removed from it is not let in again. A person who is in a hundred is refused another.
 pub async fn create(
     db: &TenantDb,
     workspace: &NewWorkspace,
@@ -113,6 +116,7 @@ pub async fn create(
     let user: UserId = workspace.user_id;
     let authority = Authority::from_provisioning(workspace);
     let calls = (
+        Call::new(&REQUIRE_ROOM, parameters![user.as_uuid()], nothing),
         Call::new(&INSERT, parameters![name.to_owned()], nothing),
         key.map(|(key, hash)| idempotency::claim(user, key, hash, workspace.tenant_id.as_uuid())),
         Call::new(&INSERT_USAGE, parameters![], nothing),
@@ -120,7 +124,8 @@ pub async fn create(
         Call::new(&INSERT_INDEX, parameters![user.as_uuid(), name.to_owned()], nothing),
         Call::new(&REREAD, parameters![], one::<Workspace>),
     );
-    let ((), (), (), (), (), made) = db.write(&authority, Role::Owner, "workspaces.create", calls).await?;
+    let ((), (), (), (), (), (), made) =
+        db.write(&authority, Role::Owner, "workspaces.create", calls).await?;
     Ok(made)
 }
 
@@ -141,9 +146,9 @@ pub async fn made_before(
     request_hash: [u8; 32],
 ) -> Result<Option<Workspace>, DbError> {
     let authority = Authority::from_maker(workspace);
-    let calls = (idempotency::request_hash(workspace.user_id, key.to_owned()), present());
-    let (hash, present) = db.read(&authority, Role::Viewer, "workspaces.made_before", calls).await?;
-    if hash.is_none_or(|hash| hash != request_hash) {
+    let calls = (idempotency::recorded(workspace.user_id, key.to_owned()), present());
+    let (recorded, present) = db.read(&authority, Role::Viewer, "workspaces.made_before", calls).await?;
+    if recorded.is_none_or(|recorded| recorded.request_hash != request_hash) {
         return Err(DbError::Refused(Refusal::IdempotencyMismatch));
     }
     Ok(present)

@@ -138,8 +138,10 @@ async fn functions_with_their_owner_s_rights_search_the_caller_s_schemas_last() 
     let database = Database::shared().await;
     let definers = "select proname, array_to_string(proconfig, '; ') from pg_proc
                      where pronamespace in ('app'::regnamespace, 'issuer'::regnamespace) and prosecdef";
-    let found = texts(&database, definers).await;
-    assert_eq!(found, ["custom_access_token_hook search_path=pg_catalog, pg_temp; row_security=on"]);
+    let found = texts(&database, &format!("{definers} order by proname")).await;
+    let settings = "search_path=pg_catalog, pg_temp; row_security=on";
+    let expected = ["custom_access_token_hook", "require_workspace_room"];
+    assert_eq!(found, expected.map(|name| format!("{name} {settings}")));
 }
 
 /// A cluster keeps control tables on one node and copies reference tables to all: keys must not cross these borders,

@@ -193,8 +193,8 @@ async fn a_connection_lost_at_commit_is_unknown_and_the_key_settles_it() {
     let again = db.write(&anna, Role::Editor, "test.write", create(ProjectId::from_uuid(issuer.id()))).await;
     assert!(matches!(again, Err(DbError::Refused(Refusal::IdempotencyReplayed))), "{again:?}");
     let found =
-        db.read(&anna, Role::Viewer, "test.read", idempotency::resource(author, "key-1".into())).await;
-    assert_eq!(found.unwrap(), Some(first.as_uuid()));
+        db.read(&anna, Role::Viewer, "test.read", idempotency::recorded(author, "key-1".into())).await;
+    assert_eq!(found.unwrap().unwrap().resource, first.as_uuid());
     let sql = format!("select count(*) from app.projects where tenant_id = '{}'", anna.tenant_id());
     assert_eq!(database.sql(&sql).await.unwrap()[0][0].as_deref(), Some("1"));
 }

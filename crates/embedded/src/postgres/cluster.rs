@@ -190,7 +190,8 @@ impl Workshop {
 
 /// Tells from a program's last words that the disk is full.
 pub(super) fn disk_is_full(words: &str) -> bool {
-    words.contains("No space left on device") || words.contains("Disk quota exceeded")
+    // The last page that fits in part is reported by its length alone.
+    ["No space left on device", "Disk quota exceeded", "\": wrote only "].iter().any(|sign| words.contains(sign))
 }
 
 fn hand_over(directory: &Path, account: &Account) -> Result<(), Error> {

@@ -78,5 +78,5 @@ pub(crate) async fn create(
     };
     let made = made.ok_or_else(|| Problem::new(ProblemCode::AnalysisNotFound))?;
     let path = format!("/v1/projects/{project}/analyses/{}", made.analysis_id);
-    Ok((StatusCode::CREATED, location(&path, Some(made.version)), Json(made.into())))
+    Ok((StatusCode::CREATED, location(&state, &path, Some(made.version)), Json(made.into())))
 }

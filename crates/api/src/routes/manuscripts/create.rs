@@ -62,5 +62,5 @@ pub(crate) async fn create(
         }
     };
     let path = format!("/v1/projects/{project}/manuscripts/{}", made.manuscript_id);
-    Ok((StatusCode::CREATED, location(&path, Some(made.version)), Json(made.into())))
+    Ok((StatusCode::CREATED, location(&state, &path, Some(made.version)), Json(made.into())))
 }

@@ -42,6 +42,6 @@ pub(crate) async fn create(
             found.ok_or_else(|| Problem::new(ProblemCode::ProjectNotFound))?
         }
     };
-    let headers = location(&format!("/v1/projects/{}", project.project_id), Some(project.version));
+    let headers = location(&state, &format!("/v1/projects/{}", project.project_id), Some(project.version));
     Ok((StatusCode::CREATED, headers, Json(project.into())))
 }

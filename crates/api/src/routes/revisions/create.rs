@@ -119,7 +119,7 @@ pub(crate) async fn create(
     };
     let upload = if made.state == RevisionState::Pending { Some(signed(&state, &made)?) } else { None };
     let path = format!("/v1/projects/{project}/manuscripts/{manuscript}/revisions/{}", made.revision_id);
-    Ok((StatusCode::CREATED, location(&path, None), Json(Ticket { revision: made.into(), upload })))
+    Ok((StatusCode::CREATED, location(&state, &path, None), Json(Ticket { revision: made.into(), upload })))
 }
 
 fn checked(state: &State, member: &Member, value: NewUpload, ids: Ids) -> Result<NewRevision, Problem> {

@@ -5,7 +5,11 @@
 pub(crate) fn advice(why: &str) -> Option<&'static str> {
     let table = [
         (
-            &["not valid for name"][..],
+            &["No space left on device"][..],
+            "The database's disk is full: free some space and try again; what was committed is safe on it.",
+        ),
+        (
+            &["not valid for name"],
             "The server's certificate is for another name: write the host in the URL as the certificate has it.",
         ),
         (&["sslrootcert"], "Name a readable PEM file of trusted certificates by `sslrootcert=` in the URL."),
@@ -65,6 +69,7 @@ mod tests {
         assert!(told("server does not support TLS").contains("sslmode=disable"));
         assert!(told("db error: FATAL: Tenant or user not found").contains("projectref"));
         assert!(told("connect: Network is unreachable (os error 101)").contains("IPv6"));
+        assert!(told("ERROR: could not extend file: No space left on device").contains("free some space"));
         assert_eq!(advice("something else"), None);
     }
 }

@@ -4,14 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use novelfoundry_core::report;
 use novelfoundry_database::{
-    ControlDb, DatabaseUrl, DbError, IssuerDb, LoginError, SslMode, TenantDb, probe,
+    ControlDb, DatabaseUrl, DbError, IssuerDb, LoginError, SslMode, Statements, TenantDb, probe,
 };
 use tokio::net::lookup_host;
 
 use super::{Finding, advice::advice};
 use crate::{
     commands::{failures, planes},
-    config::{Config, Statements},
+    config::Config,
 };
 
 /// Looks at the logins that are configured.

@@ -121,6 +121,13 @@ impl Addresses {
         .exit(Exit::Refused))
     }
 
+    /// Tells whether a reverse proxy stands in front, as far as that can be seen: nobody here speaks TLS, and others do
+    /// not reach loopback.
+    pub(super) fn are_behind_a_proxy(&self) -> bool {
+        !is_loopback(&self.public_url)
+            && (self.public_url.starts_with("https:") || self.listen.ip().is_loopback())
+    }
+
     /// Tells whether only this machine can reach any of it, be it through a proxy.
     pub(super) fn are_loopback(&self) -> bool {
         self.listen.ip().is_loopback()

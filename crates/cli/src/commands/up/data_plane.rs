@@ -7,7 +7,7 @@ use std::{
 
 use novelfoundry_core::{Clock, IdSource, SystemClock};
 use novelfoundry_database::{
-    ControlDb, DatabaseUrl, IssuerDb, LoginError, Migrator, PoolOptions, RoleNames, TenantDb, probe,
+    ControlDb, DatabaseUrl, IssuerDb, LoginError, Migrator, PoolOptions, TenantDb, probe,
 };
 use novelfoundry_embedded::{
     issuer::{Issuer, IssuerOptions, SignUp},
@@ -62,9 +62,9 @@ impl DataPlane {
         });
         let server = start_server(config, lock, secrets, progress).await?;
 
-        let roles = roles(config)?;
-        let logins = Logins::new(server.socket_dir(), server.port(), &roles, secrets);
-        let pools = Box::pin(migrated(config, roles, &logins, secrets, progress)).await?;
+        let roles = config.database.role_prefix.names();
+        let logins = Logins::new(server.socket_dir(), server.port(), roles, secrets);
+        let pools = Box::pin(migrated(config, &logins, secrets, progress)).await?;
         let store = match store.await {
             Ok(Ok(store)) => store,
             Ok(Err(error)) => return Err(store_failure(error)),
@@ -141,7 +141,6 @@ struct Pools {
 /// Brings the schema up to date and opens the pools as the runtime logins.
 async fn migrated(
     config: &Config,
-    roles: RoleNames,
     logins: &Logins,
     secrets: &Secrets,
     progress: &mut Progress,
@@ -151,7 +150,9 @@ async fn migrated(
     probe::ensure_database(&server, DATABASE)
         .await
         .map_err(|error| failures::database("The database cannot be made", &error))?;
-    let mut migrator = Migrator::connect(&logins.owner, roles).await.map_err(failures::migrate)?;
+    let mut migrator = Migrator::connect(&logins.owner, config.database.role_prefix.names().clone())
+        .await
+        .map_err(failures::migrate)?;
     migrator.migrate(|_| {}).await.map_err(failures::migrate)?;
     let mut reset = migrator.made_logins();
     loop {
@@ -178,17 +179,6 @@ async fn pools(config: &Config, logins: &Logins) -> Result<Pools, (&'static str,
     );
     let (tenant, control) = both?;
     Ok(Pools { tenant, control, issuer: issuer.map_err(|error| ("issuer", error))? })
-}
-
-/// Returns the names of the runtime roles.
-fn roles(config: &Config) -> Result<RoleNames, Failure> {
-    let prefix = config.database.role_prefix.as_str();
-    RoleNames::with_prefix(prefix).ok_or_else(|| {
-        Failure::new(
-            format!("`{prefix}` cannot begin the names of roles"),
-            "Give `database.role_prefix` another value; one that begins with `pg_` is PostgreSQL's own.",
-        )
-    })
 }
 
 fn store_options(

@@ -23,7 +23,10 @@ use super::{
     summary::Summary,
     telemetry,
 };
-use crate::output::{Exit, Failure, Progress};
+use crate::{
+    config::Config,
+    output::{Exit, Failure, Progress},
+};
 use addresses::Addresses;
 use data_plane::DataPlane;
 
@@ -78,6 +81,9 @@ impl Up {
         let addresses = Addresses::take(context, remembered.as_ref()).await?;
         if self.demo {
             addresses.refuse_unless_loopback()?;
+        }
+        for notice in notices(config, &addresses, remembered.as_ref()) {
+            progress.say(&notice);
         }
         let secrets = Secrets::open_or_make(&data_dir)?;
         let recorder = telemetry::recorder()?;
@@ -173,6 +179,25 @@ impl Up {
         running.demo_password = new.then_some(password);
         Ok(())
     }
+}
+
+/// Says what is probably missing at this start, since of the settings only the addresses are remembered.
+fn notices(config: &Config, addresses: &Addresses, last: Option<&State>) -> Vec<String> {
+    let mut notices = Vec::new();
+    if addresses.are_behind_a_proxy() && config.server.trusted_proxies.get().is_none() {
+        notices.push(format!(
+            "note: `trusted_proxies` is not given, so the limits of signing in take all clients of {} for one.",
+            addresses.public_url
+        ));
+    }
+    let bucket = config.s3.bucket.as_str();
+    if let Some(last) = last.filter(|last| last.bucket != bucket) {
+        notices.push(format!(
+            "note: the documents of the last run are in the bucket `{}`, and `s3.bucket` is `{bucket}`.",
+            last.bucket
+        ));
+    }
+    notices
 }
 
 /// Rotates the signing key when it is old; a start looks at once, so that no restarts put it off.

@@ -47,6 +47,8 @@ pub struct SigningKey {
     pub public_jwk: Value,
     /// Where it stands.
     pub state: KeyState,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// When its state changes next, where that depends on time alone.
     pub changes_at: Option<Timestamp>,
 }
@@ -57,6 +59,7 @@ impl FromRow for SigningKey {
             kid: get(row, "kid")?,
             public_jwk: get(row, "public_jwk")?,
             state: parse(row, "state")?,
+            created_at: get(row, "created_at")?,
             changes_at: get(row, "changes_at")?,
         })
     }
@@ -65,7 +68,7 @@ impl FromRow for SigningKey {
 static SIGNING_KEYS: Query = query!(
     "issuer.signing_keys",
     [],
-    "select kid, public_jwk, state,
+    "select kid, public_jwk, state, created_at,
             case state when 'next' then activates_at when 'retiring' then retires_at end as changes_at
        from issuer.signing_keys
       order by created_at desc, kid

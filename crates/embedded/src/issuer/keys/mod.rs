@@ -23,8 +23,6 @@ use super::{IssuerError, IssuerOptions, KeyFileError, options::KEYS_MAX_AGE};
 use file::{KeyFiles, PrivateKey};
 pub(super) use ring::Ring;
 
-/// The member of a published key that says when it was made, in seconds since 1970.
-const MADE_AT: &str = "iat";
 /// How often the picture is taken anew when others change the keys meanwhile.
 const ATTEMPTS: u32 = 5;
 /// How long a request waits for a new picture.
@@ -157,7 +155,7 @@ impl Store {
                 return Ok(None);
             };
             if key.state == KeyState::Active {
-                signing = Some(private);
+                signing = Some((private, key.created_at));
             }
         }
         let Some(signing) = signing else {
@@ -192,12 +190,9 @@ impl Store {
         blocking(move || files.read(&kid)).await
     }
 
-    /// The published half says when the key was made, in a member that verifiers pass over.
     async fn generate(&self) -> Result<PrivateKey, KeyFileError> {
         let files = self.files.clone();
-        let mut key = blocking(move || files.generate()).await?;
-        key.public_jwk[MADE_AT] = self.clock.now().as_second().into();
-        Ok(key)
+        blocking(move || files.generate()).await
     }
 
     /// A key that stays behind signs nothing; the next picture tries again.

@@ -9,14 +9,14 @@ use novelfoundry_database::issuer::{KeyState, SigningKey};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{MADE_AT, file::PrivateKey, later};
+use super::{file::PrivateKey, later};
 
 /// The keys as they stood when they were last read.
 #[derive(Clone)]
 pub(in super::super) struct Ring {
     signing: PrivateKey,
     verifying: HashMap<String, DecodingKey>,
-    made_at: Option<Timestamp>,
+    made_at: Timestamp,
     has_next: bool,
     key_set: Bytes,
     taken_at: Timestamp,
@@ -24,7 +24,12 @@ pub(in super::super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new(signing: PrivateKey, keys: &[SigningKey], now: Timestamp, max_age: Duration) -> Self {
+    pub(super) fn new(
+        (signing, made_at): (PrivateKey, Timestamp),
+        keys: &[SigningKey],
+        now: Timestamp,
+        max_age: Duration,
+    ) -> Self {
         let published: Vec<_> = keys.iter().filter(|key| key.state != KeyState::Retired).collect();
         let verifying = published
             .iter()
@@ -36,10 +41,6 @@ impl Ring {
         let key_set = json!({"keys": published.iter().map(|key| &key.public_jwk).collect::<Vec<_>>()});
         let stale_at =
             published.iter().filter_map(|key| key.changes_at).fold(later(now, max_age), std::cmp::min);
-        let made_at = published
-            .iter()
-            .find(|key| key.kid == signing.kid)
-            .and_then(|key| Timestamp::from_second(key.public_jwk.get(MADE_AT)?.as_i64()?).ok());
         Self {
             signing,
             made_at,
@@ -65,10 +66,10 @@ impl Ring {
         self.has_next
     }
 
-    /// Tells whether the key that signs was made `age` ago or earlier. One of an unknown or a future date was, so that a
-    /// clock that was wrong once keeps no key for ever.
+    /// Tells whether the key that signs was made `age` ago or earlier. One of a future date was, so that a clock that
+    /// was wrong once keeps no key for ever.
     pub(super) fn is_aged(&self, now: Timestamp, age: Duration) -> bool {
-        self.made_at.is_none_or(|made| made > now || later(made, age) <= now)
+        self.made_at > now || later(self.made_at, age) <= now
     }
 
     pub(super) fn signing_key(&self, kid: &str) -> Option<&PrivateKey> {
