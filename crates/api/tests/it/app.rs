@@ -14,6 +14,9 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// How long a request may take.
+const REQUEST: Duration = Duration::from_secs(20);
+
 pub(crate) struct App {
     pub(crate) url: String,
     pub(crate) database: Database,
@@ -53,20 +56,30 @@ pub(crate) struct Writer {
 impl App {
     /// Starts it without a worker, in the database that all tests share.
     pub(crate) async fn start() -> Self {
-        Box::pin(Self::start_in(Database::shared().await, None, false)).await
+        Box::pin(Self::start_in(Database::shared().await, None, false, REQUEST)).await
     }
 
     /// Starts it with a worker, in a database of its own: a worker takes every job that it sees.
     pub(crate) async fn start_with_worker() -> Self {
-        Box::pin(Self::start_in(Database::fresh().await, None, true)).await
+        Box::pin(Self::start_in(Database::fresh().await, None, true, REQUEST)).await
     }
 
     /// Starts it without a worker, with its tenant transactions through another address of the shared database.
     pub(crate) async fn start_through(tenant: DatabaseUrl) -> Self {
-        Box::pin(Self::start_in(Database::shared().await, Some(tenant), false)).await
+        Box::pin(Self::start_in(Database::shared().await, Some(tenant), false, REQUEST)).await
     }
 
-    async fn start_in(database: Database, through: Option<DatabaseUrl>, with_worker: bool) -> Self {
+    /// Starts it without a worker, with another deadline for requests.
+    pub(crate) async fn start_with_deadline(deadline: Duration) -> Self {
+        Box::pin(Self::start_in(Database::shared().await, None, false, deadline)).await
+    }
+
+    async fn start_in(
+        database: Database,
+        through: Option<DatabaseUrl>,
+        with_worker: bool,
+        deadline: Duration,
+    ) -> Self {
         let issuer = TestIssuer::start().await;
         let files = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
@@ -103,6 +116,8 @@ impl App {
                 store: objects.clone(),
                 concurrency: 2,
                 lease: Duration::from_secs(20),
+                poll: novelfoundry_worker::POLL,
+                backup_retention: Duration::from_hours(35 * 24),
                 name: "test".into(),
             });
             tokio::spawn(worker.run(stop.clone()));
@@ -119,7 +134,7 @@ impl App {
             settings: Settings {
                 public_url: url.clone(),
                 allowed_origins: vec!["https://app.example.com".into()],
-                request_timeout: Duration::from_secs(20),
+                request_timeout: deadline,
                 upload_expiry: Duration::from_mins(15),
                 download_expiry: Duration::from_mins(5),
                 purge_after: Duration::from_hours(24),

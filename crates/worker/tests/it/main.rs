@@ -8,3 +8,4 @@ mod files;
 mod gate;
 mod journey;
 mod purge;
+mod tombstones;
