@@ -8,5 +8,7 @@ mod documents;
 mod foreign;
 mod journey;
 mod lists;
+mod metrics;
 mod repeats;
+mod stalls;
 mod uploads;
