@@ -9,3 +9,4 @@ mod lifecycle;
 mod planes;
 mod refusals;
 mod support;
+mod tombstones;
