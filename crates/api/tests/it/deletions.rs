@@ -18,8 +18,8 @@ async fn a_deleted_analysis_is_gone_from_answers_and_tables_at_once() {
     let gone = format!("{project}/analyses/{}", done["analysis_id"].as_str().unwrap());
     let kept = format!("{project}/analyses/{}", other["analysis_id"].as_str().unwrap());
 
-    let stale = app.request(&anna.token, Method::DELETE, &gone).header("if-match", "\"99\"");
-    app.send(stale).await.expect(412);
+    let other_version = app.request(&anna.token, Method::DELETE, &gone).header("if-match", "\"99\"");
+    app.send(other_version).await.expect(412);
     app.get(&anna, &gone).await.expect(200);
     app.delete(&anna, &gone).await.expect(204);
     app.get(&anna, &gone).await.expect(404);

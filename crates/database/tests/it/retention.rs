@@ -147,7 +147,7 @@ async fn a_claimed_tombstone_is_nobody_else_s_for_an_hour_and_then_due_again() {
             .map(|due| due.tombstone.object_key.parse::<u32>().unwrap()),
     );
     keys.sort_unstable();
-    assert_eq!(keys, Vec::from_iter(1..=60), "each once");
+    assert_eq!(keys, (1..=60).collect::<Vec<_>>(), "each once");
     let hour = "select count(*) from app.object_tombstones
                  where due_at between now() + interval '59 minutes' and now() + interval '1 hour'";
     assert_eq!(field(&database, hour).await, "60");
@@ -193,5 +193,5 @@ async fn tombstones_are_listed_once_each_in_pages() {
     }
     let mut numbers: Vec<u32> = keys.iter().map(|key| key.parse().unwrap()).collect();
     numbers.sort_unstable();
-    assert_eq!(numbers, Vec::from_iter((1..=25).flat_map(|n| [n, n])));
+    assert_eq!(numbers, (1..=25).flat_map(|n| [n, n]).collect::<Vec<_>>());
 }
