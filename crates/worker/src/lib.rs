@@ -9,6 +9,7 @@ mod jobs;
 mod lease;
 mod run;
 mod signals;
+mod sweep;
 mod tombstones;
 
 use std::{sync::Arc, time::Duration};
@@ -24,9 +25,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use backoff::{Backoff, around};
+pub use tombstones::{Applied, TombstoneError, apply_tombstones};
 
-/// How often an idle worker looks for jobs that no signal told it of.
-const POLL: Duration = Duration::from_secs(1);
+/// How often an idle worker usually looks for jobs that no signal told it of.
+pub const POLL: Duration = Duration::from_secs(1);
 /// The longest wait for the database's answer to a claim.
 const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 /// The longest time that a stopping worker lets jobs go on; less where a lease is shorter.
@@ -44,6 +46,10 @@ pub struct WorkerOptions {
     pub concurrency: usize,
     /// How long a job stays with a worker that gives no sign of life.
     pub lease: Duration,
+    /// How often an idle worker looks for jobs that no signal told it of: [`POLL`], as a rule.
+    pub poll: Duration,
+    /// How long the oldest backup is kept: until then a deletion is made again and again, as a backup could undo it.
+    pub backup_retention: Duration,
     /// What the worker is called in the job table.
     pub name: String,
 }
@@ -66,7 +72,8 @@ impl Worker {
         let wake = Arc::new(Notify::new());
         let mut aside = JoinSet::new();
         aside.spawn(signals::listen(options.control.clone(), Arc::clone(&wake)));
-        aside.spawn(tombstones::sweep_for_ever(options.control.clone(), options.store.clone()));
+        let retention = options.backup_retention;
+        aside.spawn(sweep::sweep_for_ever(options.control.clone(), options.store.clone(), retention));
         tracing::info!(worker = options.name, concurrency = options.concurrency, "worker started");
 
         let stop = CancellationToken::new();
@@ -82,7 +89,7 @@ impl Worker {
                 let claimed_at = Instant::now();
                 let claimed = outage.watch(claim_jobs(&options, free).await);
                 match claimed {
-                    Ok(jobs) if jobs.is_empty() => pause = Some(around(POLL)),
+                    Ok(jobs) if jobs.is_empty() => pause = Some(around(options.poll)),
                     Ok(jobs) => {
                         for job in jobs {
                             running.spawn(run::run(Arc::clone(&options), job, claimed_at, stop.clone()));
@@ -95,7 +102,7 @@ impl Worker {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = wake.notified(), if pause.is_some() => {}
-                () = sleep(pause.unwrap_or(POLL)), if pause.is_some() => {}
+                () = sleep(pause.unwrap_or(options.poll)), if pause.is_some() => {}
                 Some(ended) = running.join_next() => check(ended),
             }
         }

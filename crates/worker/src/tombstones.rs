@@ -1,65 +1,142 @@
-//! Deletes once more what a late upload may have put back, when the last ticket that could has ended; and forgets jobs
-//! that ended long ago.
+//! Deletes again what a late upload or a restored copy may have put back: each object when its tombstone is due, and all of
+//! them where an operator asks for that.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use novelfoundry_database::{ControlDb, DbError, jobs, purge, purge::Tombstone};
-use novelfoundry_objects::{ObjectKey, Store, StoreError};
-use tokio::time::sleep;
+use futures_util::{StreamExt, stream};
+use novelfoundry_database::{
+    ControlDb, DbError, tombstones,
+    tombstones::{Due, Tombstone},
+};
+use novelfoundry_objects::{KeyError, ObjectKey, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
-use crate::{backoff::around, report};
+use crate::report;
 
-const PERIOD: Duration = Duration::from_mins(1);
-const BATCH: i64 = 100;
-/// Deletions under way at once.
+/// Tombstones that are claimed, or listed, together.
+const BATCH: usize = 100;
+/// Deletions under way at once, beside jobs and requests.
 const AT_ONCE: usize = 8;
+/// Deletions under way at once where somebody waits for them.
+const AT_ONCE_ASKED: usize = 32;
 
+/// Why a tombstone could not be applied; it stays, and is tried again.
 #[derive(Debug, thiserror::Error)]
-enum SweepError {
-    #[error("tombstones cannot be read or removed")]
+pub enum TombstoneError {
+    /// The tombstones cannot be read or moved on.
+    #[error("the tombstones cannot be read or written")]
     Database(#[from] DbError),
-    #[error("a buried object cannot be deleted")]
+    /// The object cannot be deleted.
+    #[error("an object cannot be deleted")]
     Store(#[from] StoreError),
+    /// The tombstone names no object.
+    #[error("a tombstone's object key is not valid")]
+    Key(#[from] KeyError),
 }
 
-/// Sweeps at once and then every minute or so. An outage is logged when it begins and when it ends.
-pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store) -> Infallible {
-    let mut failing = false;
+/// Applies the tombstones that are due. One that fails is due again in an hour and holds up no other; a batch without any
+/// success is an outage, and the rest waits for the next sweep.
+pub(crate) async fn apply_due(
+    control: &ControlDb,
+    store: &Store,
+    retention: Duration,
+) -> Result<(), TombstoneError> {
+    let mut failure = None;
     loop {
-        let swept = sweep(&control, &store).await;
-        match &swept {
-            Ok(()) if failing => tracing::info!("tombstones are applied again"),
-            Err(error) if !failing => tracing::warn!(error = report(error), "tombstones wait"),
-            _ => {}
-        }
-        failing = swept.is_err();
-        sleep(around(PERIOD)).await;
-    }
-}
-
-async fn sweep(control: &ControlDb, store: &Store) -> Result<(), SweepError> {
-    // What ended long ago is of no use to anybody; a thousand a minute keep up with any queue.
-    jobs::forget(control, 1000).await?;
-    loop {
-        let due = purge::due_tombstones(control, BATCH).await?;
-        let last = due.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-        stream::iter(due)
-            .map(|tombstone| lay_to_rest(control, store, tombstone))
+        let due = tombstones::claim(control, BATCH, retention).await?;
+        let is_last = due.len() < BATCH;
+        let tried: Vec<Result<Due, TombstoneError>> = stream::iter(due)
+            .map(async |due| {
+                store.delete(&due.tombstone.object_key.parse()?).await?;
+                Ok(due)
+            })
             .buffer_unordered(AT_ONCE)
-            .try_collect::<()>()
-            .await?;
-        if last {
-            return Ok(());
+            .collect()
+            .await;
+        let mut applied = Vec::new();
+        for outcome in tried {
+            match outcome {
+                Ok(due) => applied.push(due),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let is_outage = applied.is_empty();
+        tombstones::settle(control, applied, retention).await?;
+        if is_last || is_outage {
+            return failure.map_or(Ok(()), Err);
         }
     }
 }
 
-async fn lay_to_rest(control: &ControlDb, store: &Store, tombstone: Tombstone) -> Result<(), SweepError> {
-    match tombstone.object_key.parse::<ObjectKey>() {
-        Ok(key) => store.delete(&key).await?,
-        // Nothing can have been uploaded under what is no key, and keeping it would stop the ones behind it.
-        Err(error) => tracing::error!(%error, "a tombstone names no object"),
+/// How far the application of every tombstone has come.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Tombstones whose object is certainly gone.
+    pub applied: u64,
+    /// How many of those objects had come back.
+    pub found: u64,
+    /// Tombstones that failed; the sweep goes on trying.
+    pub failed: u64,
+    /// Whether the end was reached.
+    pub complete: bool,
+    /// The last failure.
+    pub failure: Option<TombstoneError>,
+}
+
+/// Applies every tombstone now, due or not, until all were or `stop` says to leave off: for after a restore. It may be
+/// repeated, and run beside workers; when each tombstone is due stays as it was. It gives up where the database fails, or
+/// a hundred in a row. `progress` is told after each batch.
+pub async fn apply_tombstones(
+    control: &ControlDb,
+    store: &Store,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(&Applied),
+) -> Applied {
+    let mut sum = Applied::default();
+    let mut after = None;
+    loop {
+        let batch = match tombstones::list(control, after.as_ref(), BATCH).await {
+            Ok(batch) => batch,
+            Err(error) => return Applied { failure: Some(error.into()), ..sum },
+        };
+        let Some(last) = batch.last().cloned() else { return Applied { complete: true, ..sum } };
+        after = Some(last);
+        let (before, is_full) = (sum.applied, batch.len() == BATCH);
+        let mut tried = stream::iter(batch)
+            .map(async |tombstone| (bury(store, &tombstone).await, tombstone))
+            .buffer_unordered(AT_ONCE_ASKED);
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => return sum,
+                next = tried.next() => next,
+            };
+            match next {
+                None => break,
+                Some((Ok(found), _)) => {
+                    sum.applied += 1;
+                    sum.found += u64::from(found);
+                }
+                Some((Err(error), Tombstone { object_key, .. })) => {
+                    tracing::warn!(object_key, error = report(&error), "a tombstone was not applied");
+                    sum.failed += 1;
+                    sum.failure = Some(error);
+                }
+            }
+        }
+        progress(&sum);
+        if is_full && sum.applied == before {
+            return sum;
+        }
     }
-    Ok(purge::remove_tombstone(control, &tombstone).await?)
+}
+
+/// Deletes the object where it has come back, and tells whether it had.
+async fn bury(store: &Store, tombstone: &Tombstone) -> Result<bool, TombstoneError> {
+    let key: ObjectKey = tombstone.object_key.parse()?;
+    let found = store.head(&key).await?.is_some();
+    if found {
+        store.delete(&key).await?;
+    }
+    Ok(found)
 }

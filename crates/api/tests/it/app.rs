@@ -14,6 +14,9 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// How long a request may take.
+const REQUEST: Duration = Duration::from_secs(20);
+
 pub(crate) struct App {
     pub(crate) url: String,
     pub(crate) database: Database,
@@ -50,33 +53,55 @@ pub(crate) struct Writer {
     pub(crate) tenant: TenantId,
 }
 
+/// How an application is started.
+struct Setup {
+    database: Database,
+    through: Option<DatabaseUrl>,
+    with_worker: bool,
+    public_url: Option<String>,
+    deadline: Duration,
+}
+
+impl Setup {
+    fn in_database(database: Database) -> Self {
+        Self { database, through: None, with_worker: false, public_url: None, deadline: REQUEST }
+    }
+}
+
 impl App {
     /// Starts it without a worker, in the database that all tests share.
     pub(crate) async fn start() -> Self {
-        Box::pin(Self::start_in(Database::shared().await, None, false, None)).await
+        Self::start_as(Setup::in_database(Database::shared().await)).await
     }
 
     /// Starts it with a worker, in a database of its own: a worker takes every job that it sees.
     pub(crate) async fn start_with_worker() -> Self {
-        Box::pin(Self::start_in(Database::fresh().await, None, true, None)).await
+        Self::start_as(Setup { with_worker: true, ..Setup::in_database(Database::fresh().await) }).await
     }
 
     /// Starts it without a worker, with its tenant transactions through another address of the shared database.
     pub(crate) async fn start_through(tenant: DatabaseUrl) -> Self {
-        Box::pin(Self::start_in(Database::shared().await, Some(tenant), false, None)).await
+        let setup = Setup::in_database(Database::shared().await);
+        Self::start_as(Setup { through: Some(tenant), ..setup }).await
     }
 
     /// Starts it without a worker, as clients of a proxy see it that takes the URL's path off.
     pub(crate) async fn start_behind(public_url: &str) -> Self {
-        Box::pin(Self::start_in(Database::shared().await, None, false, Some(public_url))).await
+        let setup = Setup::in_database(Database::shared().await);
+        Self::start_as(Setup { public_url: Some(public_url.to_owned()), ..setup }).await
     }
 
-    async fn start_in(
-        database: Database,
-        through: Option<DatabaseUrl>,
-        with_worker: bool,
-        public_url: Option<&str>,
-    ) -> Self {
+    /// Starts it without a worker, with another deadline for requests.
+    pub(crate) async fn start_with_deadline(deadline: Duration) -> Self {
+        Self::start_as(Setup { deadline, ..Setup::in_database(Database::shared().await) }).await
+    }
+
+    async fn start_as(setup: Setup) -> Self {
+        Box::pin(Self::start_in(setup)).await
+    }
+
+    async fn start_in(setup: Setup) -> Self {
+        let Setup { database, through, with_worker, public_url, deadline } = setup;
         let issuer = TestIssuer::start().await;
         let files = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
@@ -113,6 +138,8 @@ impl App {
                 store: objects.clone(),
                 concurrency: 2,
                 lease: Duration::from_secs(20),
+                poll: novelfoundry_worker::POLL,
+                backup_retention: Duration::from_hours(35 * 24),
                 name: "test".into(),
             });
             tokio::spawn(worker.run(stop.clone()));
@@ -127,9 +154,9 @@ impl App {
             ids: IdSource::default(),
             clock,
             settings: Settings {
-                public_url: public_url.unwrap_or(&url).to_owned(),
+                public_url: public_url.unwrap_or_else(|| url.clone()),
                 allowed_origins: vec!["https://app.example.com".into()],
-                request_timeout: Duration::from_secs(20),
+                request_timeout: deadline,
                 upload_expiry: Duration::from_mins(15),
                 download_expiry: Duration::from_mins(5),
                 purge_after: Duration::from_hours(24),

@@ -3,11 +3,14 @@
 
 mod app;
 mod bad_input;
+mod deletions;
 mod documents;
 mod foreign;
 mod hostile_bodies;
 mod journey;
 mod lists;
+mod metrics;
 mod repeats;
+mod stalls;
 mod uploads;
 mod workspaces;

@@ -16,6 +16,7 @@ mod state;
 mod status;
 mod summary;
 mod telemetry;
+mod tombstones;
 mod up;
 
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Manages the accounts of the embedded issuer
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// Manages what is known of deleted files
+    #[command(subcommand)]
+    Tombstones(tombstones::TombstonesCommand),
     /// Shows the settings or describes them
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -80,6 +84,7 @@ impl Command {
                 Self::Worker(worker) => Box::pin(worker.run(context)).await,
                 Self::Doctor(doctor) => Box::pin(doctor.run(context)).await,
                 Self::Account(account) => Box::pin(account.run(context)).await,
+                Self::Tombstones(tombstones) => Box::pin(tombstones.run(context)).await,
                 Self::Env(_) | Self::Config(_) => Ok(Exit::Done),
             }
         });

@@ -210,6 +210,8 @@ pub(crate) fn worker(data: &Data, config: &Config) -> Worker {
         store: data.store.clone(),
         concurrency: usize::try_from(config.worker.concurrency.get()).unwrap_or(1),
         lease: config.worker.lease_seconds.seconds(),
+        poll: novelfoundry_worker::POLL,
+        backup_retention: config.worker.backup_retention_seconds.seconds(),
         name: format!("{host}/{}", std::process::id()),
     })
 }

@@ -152,6 +152,9 @@ settings! {
         concurrency: Whole<1, 256> = "2";
         /// How many seconds a job stays with a worker that is no longer heard of.
         lease_seconds: Whole<5, 3600> = "60";
+        /// For how many seconds a deleted file is deleted again whenever a restored copy brings it back: longer than your
+        /// oldest backup is kept.
+        backup_retention_seconds: Whole<0, 315_360_000> = "3024000";
     }
     /// The limits of the API.
     api: Api "api." {

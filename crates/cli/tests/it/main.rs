@@ -10,3 +10,4 @@ mod lifecycle;
 mod planes;
 mod refusals;
 mod support;
+mod tombstones;

@@ -52,6 +52,7 @@ migrations! {
     6 "0006_issuer",
     7 "0007_cluster",
     8 "0008_workspace_limit",
+    9 "0009_tombstones",
 }
 
 /// Returns the version that `migrations` lead to.

@@ -156,25 +156,16 @@ pub fn list(project: ProjectId, page: Page) -> Call<Vec<Analysis>> {
     Call::new(&LIST, vec![Box::new(project.as_uuid()), created_at, id, limit], all)
 }
 
-static MARK_DELETED: Query = query!(
-    "analyses.mark_deleted",
-    [UUID, UUID, UUID, INT4],
-    "update app.analyses
-        set deleted_at = now(), updated_at = now(), version = version + 1,
-            state = case when state in ('queued', 'running') then 'cancelled' else state end
-      where tenant_id = $1 and project_id = $2 and analysis_id = $3 and deleted_at is null
-        and ($4::int is null or version = $4)
-     returning analysis_id, manuscript_id, revision_id, state, progress, result, problem, created_at, updated_at,
-               finished_at, version"
+static DELETE: Query = query!(
+    "analyses.delete",
+    [UUID, UUID, UUID],
+    "delete from app.analyses
+      where tenant_id = $1 and project_id = $2 and analysis_id = $3"
 );
 
-/// Marks an analysis deleted and cancels it; only of this version where one is given.
-pub fn mark_deleted(
-    project: ProjectId,
-    analysis: AnalysisId,
-    version: Option<i32>,
-) -> Call<Option<Analysis>> {
-    Call::new(&MARK_DELETED, parameters![project.as_uuid(), analysis.as_uuid(), version], optional)
+/// Deletes an analysis at once: nothing refers to it, and the worker's writes find it no more.
+pub fn delete(project: ProjectId, analysis: AnalysisId) -> Call<()> {
+    Call::new(&DELETE, parameters![project.as_uuid(), analysis.as_uuid()], nothing)
 }
 
 static CANCEL_UNDER: Query = query!(

@@ -107,3 +107,23 @@ pub async fn activate(
     }
     .map(drop)
 }
+
+static FORGET_SESSIONS: Query = query!(
+    "directory.forget_sessions",
+    [INT8],
+    "delete from app.session_tenants s
+      using (select session_id
+               from app.session_tenants
+              where activated_at < now() - interval '400 days'
+              order by activated_at
+              limit $1
+                for update skip locked) as old
+      where s.session_id = old.session_id
+     returning s.session_id"
+);
+
+/// Removes the active workspaces of sessions that activated none for 400 days, `limit` at most; returns how many. That is
+/// longer than browsers keep a session; one that lives on is in its person's default workspace again.
+pub async fn forget_sessions(db: &ControlDb, limit: i64) -> Result<usize, DbError> {
+    Ok(db.query(&FORGET_SESSIONS, parameters![limit]).await?.len())
+}

@@ -11,4 +11,5 @@ pub mod memberships;
 pub mod projects;
 pub mod purge;
 pub mod revisions;
+pub mod tombstones;
 pub mod workspaces;

@@ -1,12 +1,13 @@
 //! Purging what was marked deleted: children first, in bounded batches, never by ON DELETE CASCADE.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use novelfoundry_core::{ManuscriptId, ProjectId, RevisionId};
 use tokio_postgres::Row;
-use uuid::Uuid;
 
 use crate::{
-    Call, ControlDb, DbError,
+    Call, DbError,
     query::{FromRow, Query, all, get, nothing, parameters, query},
 };
 
@@ -51,15 +52,16 @@ pub fn doomed(project: ProjectId, manuscript: Option<ManuscriptId>, limit: i64) 
 
 static BURY: Query = query!(
     "purge.bury",
-    [UUID, TEXT, TIMESTAMPTZ],
-    "insert into app.object_tombstones (tenant_id, object_key, keep_until)
-     values ($1, $2, $3)
+    [UUID, TEXT, TIMESTAMPTZ, FLOAT8],
+    "insert into app.object_tombstones (tenant_id, object_key, due_at, keep_until)
+     values ($1, $2, $3, greatest($3, now() + $4 * interval '1 second'))
          on conflict (tenant_id, object_key) do nothing"
 );
 
-/// Records that an object stays deleted; stands before the deletion of the revision's row.
-pub fn bury(object_key: String, keep_until: Timestamp) -> Call<()> {
-    Call::new(&BURY, parameters![object_key, keep_until], nothing)
+/// Records that an object stays deleted, for as long as backups are kept; stands before the deletion of the revision's
+/// row. From `due_at` on no ticket can put the object back: then it is deleted once more.
+pub fn bury(object_key: String, due_at: Timestamp, retention: Duration) -> Call<()> {
+    Call::new(&BURY, parameters![object_key, due_at, retention.as_secs_f64()], nothing)
 }
 
 static DELETE_ANALYSES: Query = query!(
@@ -118,45 +120,4 @@ pub fn delete_parents(
         Call::new(&DELETE_MANUSCRIPTS, values(), nothing),
         Call::new(&DELETE_PROJECT, values(), nothing),
     )
-}
-
-/// An object whose last ticket has ended.
-#[derive(Clone, Debug)]
-pub struct Tombstone {
-    tenant_id: Uuid,
-    /// Where the object lay.
-    pub object_key: String,
-}
-
-impl FromRow for Tombstone {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self { tenant_id: get(row, "tenant_id")?, object_key: get(row, "object_key")? })
-    }
-}
-
-static DUE: Query = query!(
-    "purge.due_tombstones",
-    [INT8],
-    "select tenant_id, object_key
-       from app.object_tombstones
-      where keep_until < now()
-      order by keep_until
-      limit $1"
-);
-
-/// Lists tombstones whose time has come: the object is deleted once more, then the tombstone.
-pub async fn due_tombstones(db: &ControlDb, limit: i64) -> Result<Vec<Tombstone>, DbError> {
-    all(&db.read(&DUE, parameters![limit]).await?)
-}
-
-static REMOVE: Query = query!(
-    "purge.remove_tombstone",
-    [UUID, TEXT],
-    "delete from app.object_tombstones
-      where tenant_id = $1 and object_key = $2"
-);
-
-/// Removes a tombstone.
-pub async fn remove_tombstone(db: &ControlDb, tombstone: &Tombstone) -> Result<(), DbError> {
-    db.query(&REMOVE, parameters![tombstone.tenant_id, tombstone.object_key.clone()]).await.map(drop)
 }

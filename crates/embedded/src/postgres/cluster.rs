@@ -191,7 +191,9 @@ impl Workshop {
 /// Tells from a program's last words that the disk is full.
 pub(super) fn disk_is_full(words: &str) -> bool {
     // The last page that fits in part is reported by its length alone.
-    ["No space left on device", "Disk quota exceeded", "\": wrote only "].iter().any(|sign| words.contains(sign))
+    ["No space left on device", "Disk quota exceeded", "\": wrote only "]
+        .iter()
+        .any(|sign| words.contains(sign))
 }
 
 fn hand_over(directory: &Path, account: &Account) -> Result<(), Error> {

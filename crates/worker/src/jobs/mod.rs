@@ -6,15 +6,20 @@ mod settle_upload;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use novelfoundry_core::{JobKind, Role, UnknownJobKind};
 use novelfoundry_database::{
-    Authority, DbError, Pipeline, Refusal, TenantDb,
+    Authority, Call, DbError, Pipeline, Refusal, TenantDb,
     jobs::{self, ClaimedJob, End},
+    purge,
 };
 use novelfoundry_objects::{KeyError, Store, StoreError};
 use serde::de::DeserializeOwned;
 
 use crate::{WorkerOptions, backoff::Backoff, blocking::BlockingError};
+
+/// How long after its ticket's end a slow upload may still be under way.
+const LATE_UPLOAD: Duration = Duration::from_hours(1);
 
 /// A claimed job with what it works on.
 pub(crate) struct Task<'a> {
@@ -22,6 +27,7 @@ pub(crate) struct Task<'a> {
     authority: Authority,
     tenant: &'a TenantDb,
     store: &'a Store,
+    backup_retention: Duration,
 }
 
 /// How a job that did not fail has ended.
@@ -72,7 +78,8 @@ impl JobError {
 
 impl<'a> Task<'a> {
     pub(crate) fn new(options: &'a WorkerOptions, job: &'a ClaimedJob) -> Self {
-        Self { job, authority: Authority::from_job(job), tenant: &options.tenant, store: &options.store }
+        let WorkerOptions { tenant, store, backup_retention, .. } = options;
+        Self { job, authority: Authority::from_job(job), tenant, store, backup_retention: *backup_retention }
     }
 
     /// Does the job, its end included.
@@ -128,6 +135,12 @@ impl<'a> Task<'a> {
     async fn cancel(&self) -> Result<Ended, JobError> {
         self.end("jobs.cancel", || jobs::cancel(self.job.job_id())).await?;
         Ok(Ended::Cancelled)
+    }
+
+    /// Records that an object stays deleted: nothing can be uploaded in its place a while after its ticket has ended.
+    fn bury(&self, object_key: &str, ticket_ends: Timestamp) -> Call<()> {
+        let due_at = ticket_ends.saturating_add(LATE_UPLOAD).unwrap_or(ticket_ends);
+        purge::bury(object_key.to_owned(), due_at, self.backup_retention)
     }
 
     fn payload<T: DeserializeOwned>(&self) -> Result<T, JobError> {

@@ -11,7 +11,7 @@ use novelfoundry_database::{
 };
 use novelfoundry_objects::ObjectKey;
 
-use super::{Ended, JobError, Task, settle_upload::keep_until};
+use super::{Ended, JobError, Task};
 
 /// Revisions that are listed at once.
 const BATCH: i64 = 100;
@@ -30,7 +30,7 @@ pub(super) async fn run(task: &Task<'_>, payload: PurgeObjects) -> Result<Ended,
             let calls: Vec<Call<()>> = some
                 .iter()
                 .flat_map(|revision| {
-                    let bury = purge::bury(revision.object_key.clone(), keep_until(revision.expires_at));
+                    let bury = task.bury(&revision.object_key, revision.expires_at);
                     let (analyses, row) = purge::delete_revision(project_id, revision);
                     [bury, analyses, row]
                 })

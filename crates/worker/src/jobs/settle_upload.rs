@@ -1,20 +1,15 @@
 //! Ends an upload that was never completed, when its ticket has run out: the reserved bytes are given back and a file
 //! that arrived is deleted.
 
-use std::time::Duration;
-
 use novelfoundry_core::SettleUpload;
 use novelfoundry_database::{
     jobs::{self, End},
-    purge, revisions,
+    revisions,
     revisions::RevisionState,
 };
 use novelfoundry_objects::ObjectKey;
 
 use super::{Ended, JobError, Task};
-
-/// How long after its ticket's end a slow upload may still be under way.
-pub(super) const LATE_UPLOAD: Duration = Duration::from_hours(1);
 
 pub(super) async fn run(task: &Task<'_>, payload: SettleUpload) -> Result<Ended, JobError> {
     let SettleUpload { project_id, manuscript_id, revision_id } = payload;
@@ -29,13 +24,8 @@ pub(super) async fn run(task: &Task<'_>, payload: SettleUpload) -> Result<Ended,
     }
     let bury = || {
         let revision = expired.as_ref()?;
-        Some(purge::bury(revision.object_key.clone(), keep_until(revision.expires_at)))
+        Some(task.bury(&revision.object_key, revision.expires_at))
     };
     task.end("revisions.settled", || (bury(), jobs::end(task.job, End::Succeeded))).await?;
     Ok(Ended::Succeeded)
-}
-
-/// Returns until when a tombstone stays, for a ticket's end.
-pub(super) fn keep_until(expires_at: jiff::Timestamp) -> jiff::Timestamp {
-    expires_at.saturating_add(LATE_UPLOAD).unwrap_or(expires_at)
 }

@@ -16,7 +16,7 @@ use novelfoundry_database::{
 };
 use novelfoundry_objects::{FileType, ObjectKey, Store};
 use novelfoundry_testkit::{Database, TestIssuer};
-use novelfoundry_worker::{Worker, WorkerOptions};
+use novelfoundry_worker::{POLL, Worker, WorkerOptions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,9 @@ use crate::files::{Files, digest};
 
 /// Short enough that a test can wait for it to lapse.
 pub(crate) const LEASE: Duration = Duration::from_millis(1500);
+
+/// How long a backup is kept.
+pub(crate) const RETENTION: Duration = Duration::from_hours(35 * 24);
 
 /// Three chapters, five sentences.
 pub(crate) const STORY: &str = "Chapter 1\n\nThe lamp went out. Nobody spoke again.\n\n\
@@ -238,6 +241,8 @@ pub(crate) async fn options(database: &Database, store: Store, name: &str) -> Wo
         store,
         concurrency: 4,
         lease: LEASE,
+        poll: POLL,
+        backup_retention: RETENTION,
         name: name.into(),
     }
 }

@@ -7,4 +7,8 @@ mod faults;
 mod files;
 mod gate;
 mod journey;
+mod metrics;
+mod progress;
 mod purge;
+mod tombstones;
+mod wake;

@@ -47,7 +47,7 @@ pub(crate) async fn delete(
                 if expected.is_some_and(|version| version != before.version) {
                     return Ok(Some(true));
                 }
-                tx.send(&(analyses::mark_deleted(project, analysis, None), jobs::cancel(job))).await?;
+                tx.send(&(analyses::delete(project, analysis), jobs::cancel(job))).await?;
                 Ok(None)
             })
         })

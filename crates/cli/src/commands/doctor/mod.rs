@@ -107,7 +107,7 @@ impl Doctor {
 }
 
 /// Returns the configuration to look at: what is configured, or else what `up` set up, with its directory.
-fn subject(context: &Context) -> Result<(Config, Option<String>), Failure> {
+pub(crate) fn subject(context: &Context) -> Result<(Config, Option<String>), Failure> {
     let mut config = context.loaded.config.clone();
     let data_dir = &config.embedded.data_dir;
     if config.database.url.get().is_some() || State::read(data_dir)?.is_none() {
