@@ -6,13 +6,16 @@ use jiff::Timestamp;
 use lettre::{
     Address,
     message::{
-        Mailbox,
-        header::{ContentType, HeaderName, HeaderValue},
+        Body, Mailbox,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
 use novelfoundry_core::random_token;
 
 use crate::MailError;
+
+/// As RFC 5322 has it, without the line end.
+const MAX_LINE_BYTES: usize = 998;
 
 /// A message. Its text may hold a secret link, so `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,8 +67,22 @@ impl Message {
             .message_id(Some(id))
             .raw_header(automatic)
             .header(ContentType::TEXT_PLAIN)
-            .body(self.body.clone())
+            .body(body(&self.body))
             .map_err(|_| MailError::Message("it cannot be written down"))
+    }
+}
+
+/// Leaves plain lines as they are, so that a link can be copied out of a kept message; what cannot go so is encoded.
+fn body(text: &str) -> Body {
+    let goes =
+        |line: &str| line.len() <= MAX_LINE_BYTES && line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if text.split('\n').all(goes) {
+        Body::dangerous_pre_encoded(
+            text.replace('\n', "\r\n").into_bytes(),
+            ContentTransferEncoding::SevenBit,
+        )
+    } else {
+        Body::new(text.to_owned())
     }
 }
 
@@ -119,6 +136,11 @@ mod tests {
         assert!(letter.contains("Date: Mon, 21 Sep 2026 14:13:20 +0000\r\n"), "{letter}");
         assert!(letter.contains("Content-Type: text/plain; charset=utf-8\r\n"), "{letter}");
         assert_eq!(parts(&letter).1, "One\r\n.two\r\n\r\nhttps://x.example/?a=b&c=d\r\n");
+        let long = format!("https://x.example/?{}=\n", "a".repeat(900));
+        let letter = written("anna@example.com", "x", &long).unwrap();
+        assert_eq!(parts(&letter).1, long.replace('\n', "\r\n"), "a link stays whole");
+        let longer = written("anna@example.com", "x", &"a".repeat(999)).unwrap();
+        assert!(longer.lines().all(|line| line.len() <= 998), "{longer}");
         let umlauts = written("anna@example.com", "x", "Grüße").unwrap();
         assert!(umlauts.is_ascii(), "{umlauts}");
     }

@@ -48,6 +48,7 @@ migrations! {
     4 "0004_guards",
     5 "0005_token_hook",
     6 "0006_issuer",
+    9 "0009_account_recovery",
 }
 
 /// Returns the version that `migrations` lead to.
