@@ -7,6 +7,7 @@ use std::{
 };
 
 use novelfoundry_core::Secret;
+use novelfoundry_mail::Sender;
 
 use super::{
     file::nearest,
@@ -109,6 +110,18 @@ impl Value for Secret {
     }
 }
 
+impl Value for Sender {
+    const EXAMPLE: &'static str = "NovelFoundry <mail@example.com>";
+
+    fn accepts() -> String {
+        "an e-mail address, alone or as `Name <mail@example.com>`".to_owned()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "is not an e-mail address".to_owned())
+    }
+}
+
 impl Value for PathBuf {
     const EXAMPLE: &'static str = "/usr/lib/postgresql/17/bin";
 
@@ -206,6 +219,15 @@ choices! {
         Named "named",
         /// Sent whole each time, which a transaction pooler needs.
         Typed "typed",
+    }
+    /// How the connection to the mail server is encrypted.
+    SmtpTls {
+        /// By STARTTLS.
+        StartTls "starttls",
+        /// From the first byte.
+        Implicit "implicit",
+        /// Not at all.
+        None "none",
     }
     /// Who may sign up with the embedded issuer.
     Signup {

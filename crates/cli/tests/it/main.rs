@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod account;
 mod config;
 mod crashes;
 mod lifecycle;
 mod planes;
 mod refusals;
 mod support;
+mod user;
