@@ -179,3 +179,16 @@ impl fmt::Debug for IssuerOptions {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_invitation_opens_what_is_not_open_and_nothing_what_is_closed() {
+        let admitted = |mode: SignUp| [mode.admits(false), mode.admits(true)];
+        assert_eq!(admitted(SignUp::Open), [true, true]);
+        assert_eq!(admitted(SignUp::Invite), [false, true]);
+        assert_eq!(admitted(SignUp::Closed), [false, false]);
+    }
+}

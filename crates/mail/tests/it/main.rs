@@ -1,5 +1,8 @@
 //! The mailer against a mail server of the tests' own, spoken to over a loopback socket, and the outbox.
 
+// Tells clippy, too, that all of this is a test.
+#![cfg(test)]
+
 mod outbox;
 mod peer;
 mod smtp;

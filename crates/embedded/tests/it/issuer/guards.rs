@@ -85,6 +85,8 @@ async fn only_pages_of_the_allowed_origins_may_call() {
     let allowed = preflight("https://app.example.com").await;
     assert!(allowed.status.is_success());
     assert_eq!(allowed.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example.com");
+    let methods = allowed.headers[header::ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap();
+    assert!(["GET", "POST", "PUT"].iter().all(|method| methods.contains(method)), "{methods}");
     let headers = allowed.headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
     for name in ["authorization", "apikey", "content-type", "x-client-info", "x-supabase-api-version"] {
         assert!(headers.contains(name), "{headers}");
