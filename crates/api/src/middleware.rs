@@ -61,10 +61,9 @@ fn rendered(response: Response, id: &str, docs: &str) -> Response {
     if let Some(Raised(problem)) = response.extensions().get::<Raised>() {
         return problem.render(id, docs);
     }
-    // The issuer answers in its own client's format.
-    if response.headers().contains_key(header::CONTENT_TYPE)
-        && response.headers()[header::CONTENT_TYPE].as_bytes().starts_with(b"application/json")
-    {
+    // The issuer answers in its own client's format, or by a page for people.
+    let media_type = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if media_type.starts_with(b"application/json") || media_type.starts_with(b"text/html") {
         return response;
     }
     let code = match response.status() {

@@ -1,12 +1,12 @@
 //! The commands. Each is one file that reads its flags, does its work by the other crates and says how it ended.
 
-mod account;
 mod backup;
 mod doctor;
 mod durable;
 mod failures;
 mod interrupt;
 mod listeners;
+mod mail;
 mod migrate;
 mod planes;
 mod port_holder;
@@ -18,6 +18,7 @@ mod summary;
 mod telemetry;
 mod tombstones;
 mod up;
+mod user;
 
 use std::time::Duration;
 
@@ -40,9 +41,12 @@ pub(crate) enum Command {
     Serve(run::Serve),
     Worker(run::Work),
     Doctor(doctor::Doctor),
-    /// Manages the accounts of the embedded issuer
+    /// Manages the people who sign in with the embedded issuer
     #[command(subcommand)]
-    Account(account::AccountCommand),
+    User(user::UserCommand),
+    /// The earlier name of `user`
+    #[command(subcommand, hide = true)]
+    Account(user::AccountCommand),
     /// Manages what is known of deleted files
     #[command(subcommand)]
     Tombstones(tombstones::TombstonesCommand),
@@ -83,7 +87,8 @@ impl Command {
                 Self::Serve(serve) => serve.run(context).await,
                 Self::Worker(worker) => Box::pin(worker.run(context)).await,
                 Self::Doctor(doctor) => Box::pin(doctor.run(context)).await,
-                Self::Account(account) => Box::pin(account.run(context)).await,
+                Self::User(user) => Box::pin(user.run(&context)).await,
+                Self::Account(account) => Box::pin(account.run(&context)).await,
                 Self::Tombstones(tombstones) => Box::pin(tombstones.run(context)).await,
                 Self::Env(_) | Self::Config(_) => Ok(Exit::Done),
             }

@@ -241,7 +241,7 @@ impl Summary {
             )
         } else {
             // Nobody can sign up by themselves.
-            write!(text, "{} account create me@example.com --data-dir {}", program(), quoted(&self.data_dir))
+            write!(text, "{} user create me@example.com --data-dir {}", program(), quoted(&self.data_dir))
         };
         let _ = write!(
             text,

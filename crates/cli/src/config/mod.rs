@@ -24,7 +24,7 @@ pub(crate) use self::{
     setting::{Optional, Value},
     table::{Config, Log as LogSettings},
     urls::{BaseUrl, is_loopback},
-    values::{LogFormat, LogLevel, Signup},
+    values::{LogFormat, LogLevel, Signup, SmtpTls},
 };
 use self::{
     setting::{Found, Setting, Source},

@@ -7,11 +7,12 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use novelfoundry_core::Secret;
 use novelfoundry_database::{DatabaseUrl, Statements};
+use novelfoundry_mail::Sender;
 
 use super::{
     setting::{Derivation, Field, Found, Optional, Setting, Value},
     urls::{BaseUrl, HttpUrl, Origins, is_loopback, origin_of},
-    values::{Bucket, ListenOrOff, LogFormat, LogLevel, Proxies, RolePrefix, Signup, Whole, Word},
+    values::{Bucket, ListenOrOff, LogFormat, LogLevel, Proxies, RolePrefix, Signup, SmtpTls, Whole, Word},
 };
 use crate::output::Failure;
 
@@ -143,8 +144,25 @@ settings! {
         /// Where the store listens.
         s3_listen: SocketAddr = "127.0.0.1:8788", derived S3_LISTEN;
         /// Who may sign up by themselves: everybody with `open`, nobody with the others. Accounts are then made by
-        /// `novelfoundry account create`; invitations, which tell `invite` from `closed`, come with members.
+        /// `novelfoundry user create`; invitations, which tell `invite` from `closed`, come with members.
         signup: Signup = "invite", derived SIGNUP;
+    }
+    /// The server that mail is sent by. Without one, each mail is a file in `outbox` in the data directory.
+    smtp: Smtp "smtp." {
+        /// The server's name; its certificate must have it.
+        host: Optional<Word>;
+        /// How the connection is encrypted; `none` is for a server on this machine only.
+        tls: SmtpTls = "starttls";
+        /// The server's port.
+        port: Whole<1, 65_535> = "587", derived SMTP_PORT;
+        /// The user to log in as, where the server asks for one.
+        username: Optional<Word>;
+        /// The user's password.
+        password: Optional<Secret>;
+        /// A file that holds the user's password, instead of `smtp.password`.
+        password_file: Optional<PathBuf>;
+        /// Whom mail comes from.
+        from: Optional<Sender>;
     }
     /// The workers.
     worker: Worker "worker." {
@@ -229,6 +247,16 @@ const S3_LISTEN: Derivation = Derivation {
         let port = if listen.port() == 0 { 0 } else { listen.port().checked_add(1)? };
         listen.set_port(port);
         Some(listen.to_string())
+    },
+};
+
+const SMTP_PORT: Derivation = Derivation {
+    from: &["smtp.tls"],
+    result: "465 where `smtp.tls` is `implicit`, 25 where it is `none`",
+    compute: |from| match from.first()?.as_str() {
+        "implicit" => Some("465".to_owned()),
+        "none" => Some("25".to_owned()),
+        _ => None,
     },
 };
 

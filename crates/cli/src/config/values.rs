@@ -8,6 +8,7 @@ use std::{
 
 use novelfoundry_core::Secret;
 use novelfoundry_database::{RoleNames, Statements};
+use novelfoundry_mail::Sender;
 
 use super::{
     file::nearest,
@@ -107,6 +108,18 @@ impl Value for Secret {
 
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Self::new(text))
+    }
+}
+
+impl Value for Sender {
+    const EXAMPLE: &'static str = "NovelFoundry <mail@example.com>";
+
+    fn accepts() -> String {
+        "an e-mail address, alone or as `Name <mail@example.com>`".to_owned()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "is not an e-mail address".to_owned())
     }
 }
 
@@ -232,6 +245,15 @@ macro_rules! choices {
 words! { Statements { Named "named", Typed "typed", } }
 
 choices! {
+    /// How the connection to the mail server is encrypted.
+    SmtpTls {
+        /// By STARTTLS.
+        StartTls "starttls",
+        /// From the first byte.
+        Implicit "implicit",
+        /// Not at all.
+        None "none",
+    }
     /// Who may sign up with the embedded issuer.
     Signup {
         /// Everybody.

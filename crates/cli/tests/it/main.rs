@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod account;
 mod config;
 mod crashes;
 mod full_disk;
@@ -11,3 +10,4 @@ mod planes;
 mod refusals;
 mod support;
 mod tombstones;
+mod user;

@@ -53,6 +53,7 @@ migrations! {
     7 "0007_cluster",
     8 "0008_workspace_limit",
     9 "0009_tombstones",
+    10 "0010_account_recovery",
 }
 
 /// Returns the version that `migrations` lead to.

@@ -1,14 +1,21 @@
 //! Credentials, sessions and public keys of the embedded issuer. Every moment is the caller's, whose clock is also the
 //! tokens'.
 
+mod accounts;
 mod keys;
+mod recovery;
 mod sessions;
 
+pub use accounts::{accounts, replace_user_metadata, set_disabled, set_password, user_metadata};
 pub use keys::{
     KeyState, SigningKey, advance_signing_keys, insert_next_key, replace_signing_key, signing_keys,
 };
+pub use recovery::{
+    Challenge, Recovery, RecoveryKind, exchange_link, open_recovery, recover_password, recovery,
+    redeem_recovery,
+};
 pub use sessions::{
-    Rotation, Scope, Session, SignedIn, Successor, open_session, rotate, session_by_id,
+    Method, Rotation, Scope, Session, SignedIn, Successor, open_session, rotate, session_by_id,
     session_by_refresh_token, sign_out,
 };
 

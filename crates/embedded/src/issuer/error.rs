@@ -52,7 +52,7 @@ pub enum KeyFileError {
     Generate,
 }
 
-/// Why an account could not be created.
+/// Why an account could not be created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// The address is not one.
@@ -67,6 +67,12 @@ pub enum AccountError {
     /// The address has an account.
     #[error("an account with this e-mail address exists")]
     Exists,
+    /// The address has no account.
+    #[error("no account has this e-mail address")]
+    Unknown,
+    /// The account is shut.
+    #[error("the account is disabled")]
+    Disabled,
     /// Too many passwords are being hashed.
     #[error("too many accounts are being created or signed in to")]
     Busy,

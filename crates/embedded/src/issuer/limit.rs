@@ -70,6 +70,8 @@ pub(super) struct Limiters {
     pub(super) requests_by_address: Limiter,
     pub(super) credentials_by_address: Limiter,
     pub(super) credentials_by_account: Limiter,
+    pub(super) recoveries_by_address: Limiter,
+    pub(super) recoveries_by_account: Limiter,
 }
 
 impl Limiters {
@@ -78,6 +80,8 @@ impl Limiters {
             requests_by_address: Limiter::new(limits.requests_by_address),
             credentials_by_address: Limiter::new(limits.credentials_by_address),
             credentials_by_account: Limiter::new(limits.credentials_by_account),
+            recoveries_by_address: Limiter::new(limits.recoveries_by_address),
+            recoveries_by_account: Limiter::new(limits.recoveries_by_account),
         }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Which workspace a token names is not decided here: that is the database's access-token hook, as on Supabase.
 //! As there (with addresses confirmed automatically), signing up with an address that has an account says so; signing in
-//! tells an unknown address from a wrong password neither by its answer nor by its time.
+//! tells an unknown address from a wrong password neither by its answer nor by its time, and asking for a link to a new
+//! password tells nothing at all.
 
 mod answer;
 mod email;
@@ -11,9 +12,13 @@ mod error;
 mod http;
 mod keys;
 mod limit;
+mod link;
+mod operator;
 mod options;
 mod password;
 mod provision;
+mod recovery;
+mod redirect;
 mod refresh;
 mod session;
 mod token;

@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Dur
 
 use http::HeaderValue;
 use novelfoundry_core::{Clock, IdSource, SystemClock};
+use novelfoundry_mail::Mailer;
 
 use super::IssuerError;
 
@@ -33,6 +34,17 @@ pub struct Limit {
     pub period: Duration,
 }
 
+impl SignUp {
+    /// Tells whether a person may sign up; `is_invited` says that they hold an invitation that is good.
+    pub(super) const fn admits(self, is_invited: bool) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Invite => is_invited,
+            Self::Closed => false,
+        }
+    }
+}
+
 impl Limit {
     /// Allows `burst` requests at once, at least one, then one more every `period`.
     pub const fn new(burst: u32, period: Duration) -> Self {
@@ -49,6 +61,10 @@ pub struct Limits {
     pub credentials_by_address: Limit,
     /// Sign-ups and sign-ins with one e-mail address, from anywhere.
     pub credentials_by_account: Limit,
+    /// Requests for a link by one address.
+    pub recoveries_by_address: Limit,
+    /// Requests for a link to one e-mail address, from anywhere.
+    pub recoveries_by_account: Limit,
 }
 
 impl Default for Limits {
@@ -57,6 +73,8 @@ impl Default for Limits {
             requests_by_address: Limit::new(600, Duration::from_millis(100)),
             credentials_by_address: Limit::new(30, Duration::from_secs(2)),
             credentials_by_account: Limit::new(10, Duration::from_secs(6)),
+            recoveries_by_address: Limit::new(10, Duration::from_mins(1)),
+            recoveries_by_account: Limit::new(3, Duration::from_mins(5)),
         }
     }
 }
@@ -81,7 +99,9 @@ pub struct IssuerOptions {
     pub reuse_grace: Duration,
     /// How long a new key is published before it signs: at least what caches of the key set keep, and a minute.
     pub key_overlap: Duration,
-    /// The origins of pages that may call the issuer, such as `https://app.example.com`.
+    /// What sends links; without it nobody is sent one.
+    pub mailer: Option<Mailer>,
+    /// The origins of pages that may call the issuer and be returned to, such as `https://app.example.com`.
     pub allowed_origins: Vec<HeaderValue>,
     /// The reverse proxies whose `X-Forwarded-For` is believed. Each must add the address it is called from at the end.
     pub trusted_proxies: Vec<IpAddr>,
@@ -107,6 +127,7 @@ impl IssuerOptions {
             session_lifetime: None,
             reuse_grace: Duration::from_secs(10),
             key_overlap: Duration::from_mins(15),
+            mailer: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
@@ -127,6 +148,8 @@ impl IssuerOptions {
             self.limits.requests_by_address,
             self.limits.credentials_by_address,
             self.limits.credentials_by_account,
+            self.limits.recoveries_by_address,
+            self.limits.recoveries_by_account,
         ];
         let wrong = if self.issuer_url.is_empty() || self.audience.is_empty() {
             "issuer URL and audience are not empty"
@@ -154,5 +177,18 @@ impl fmt::Debug for IssuerOptions {
             .field("keys_dir", &self.keys_dir)
             .field("sign_up", &self.sign_up)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_invitation_opens_what_is_not_open_and_nothing_what_is_closed() {
+        let admitted = |mode: SignUp| [mode.admits(false), mode.admits(true)];
+        assert_eq!(admitted(SignUp::Open), [true, true]);
+        assert_eq!(admitted(SignUp::Invite), [false, true]);
+        assert_eq!(admitted(SignUp::Closed), [false, false]);
     }
 }

@@ -24,7 +24,7 @@ impl Issuer {
     pub(super) async fn access_token(
         &self,
         who: &SignedIn,
-        authentication_method: &'static str,
+        authentication_method: &str,
     ) -> Result<AccessToken, AuthError> {
         let Inner { options, db, keys, .. } = &*self.0;
         let now = options.clock.now();

@@ -38,7 +38,7 @@ pub(super) fn claims(
         "is_anonymous": false,
         "app_metadata": app_metadata(),
         "user_metadata": account.user_metadata(),
-        "amr": [{"method": "password", "timestamp": session.created_at.as_second()}],
+        "amr": [{"method": session.method.as_str(), "timestamp": session.created_at.as_second()}],
     })
 }
 

@@ -5,10 +5,12 @@
 #![cfg(test)]
 
 mod accounts;
+mod changes;
 mod client;
 mod faults;
 mod fixture;
 mod guards;
 mod keys;
+mod recovery;
 mod refresh;
 mod sign_out;

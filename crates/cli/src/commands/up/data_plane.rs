@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use novelfoundry_core::{Clock, IdSource, SystemClock};
@@ -14,11 +15,12 @@ use novelfoundry_embedded::{
     postgres::{self, DataDirLock, Server, State},
     store::{self, Limits, ObjectStore},
 };
+use novelfoundry_mail::Mailer;
 
 use super::addresses::Addresses;
 use crate::{
     commands::{
-        Context, failures,
+        Context, failures, mail,
         planes::{self, Data, StoreAccess},
         secrets::Secrets,
         summary::{DATABASE, Logins},
@@ -32,12 +34,16 @@ const ISSUER_POOL: usize = 4;
 /// What is open besides the pools: migrator, listener for jobs, metrics, an operator's psql.
 const OTHER_CONNECTIONS: usize = 20;
 
+/// How long the end waits for a mail server; what it has not taken by then is kept in the outbox.
+const MAIL_PATIENCE: Duration = Duration::from_secs(3);
+
 /// The parts, each running or open.
 pub(super) struct DataPlane {
     pub(super) data: Data,
     pub(super) issuer: Issuer,
     /// Whether everybody may sign up.
     pub(super) is_sign_up_open: bool,
+    mailer: Mailer,
     pub(super) store: ObjectStore,
     pub(super) server: Server,
 }
@@ -79,7 +85,9 @@ impl DataPlane {
             secret_access_key: secrets.s3.secret_access_key.clone(),
         }
         .open(Arc::clone(&clock))?;
-        let options = issuer_options(context, secrets, addresses, &clock, &ids)?;
+        let mailer = mail::mailer(config, &data_dir, &clock)?;
+        let mut options = issuer_options(context, secrets, addresses, &clock, &ids)?;
+        options.mailer = Some(mailer.clone());
         let is_sign_up_open = options.sign_up == SignUp::Open;
         let issuer = Issuer::open(options, pools.issuer, pools.control.clone(), pools.tenant.clone())
             .await
@@ -87,12 +95,13 @@ impl DataPlane {
             Failure::new("The issuer cannot be opened", "Look at the cause, then start again.").because(error)
         })?;
         let data = Data { tenant: pools.tenant, control: pools.control, store: client, clock, ids };
-        Ok(Self { data, issuer, is_sign_up_open, store, server })
+        Ok(Self { data, issuer, is_sign_up_open, mailer, store, server })
     }
 
-    /// Closes the pools, then stops the database.
+    /// Waits for mail that is on its way, closes the pools, then stops the database.
     pub(super) async fn stop(self) -> Result<(), Failure> {
-        let Self { data, issuer, store, server, .. } = self;
+        let Self { data, issuer, mailer, store, server, .. } = self;
+        mailer.close(MAIL_PATIENCE).await;
         drop((data, issuer, store));
         server.stop().await.map_err(|error| failures::postgres(&error))
     }

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::Account;
 use crate::{
     DbError, IssuerDb,
-    query::{FromRow, Query, get, one, optional, parameters, query},
+    query::{FromRow, Query, get, one, optional, parameters, parse, query},
 };
 
 /// A signed-in session.
@@ -19,6 +19,35 @@ pub struct Session {
     pub session_id: SessionId,
     /// When the person signed in.
     pub created_at: Timestamp,
+    /// How the person proved who they are.
+    pub method: Method,
+}
+
+/// How a person proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// By the password.
+    Password,
+    /// By a link that was sent to them.
+    Otp,
+}
+
+impl Method {
+    /// Returns the name that tokens give it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Otp => "otp",
+        }
+    }
+}
+
+impl std::str::FromStr for Method {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Password, Self::Otp].into_iter().find(|method| method.as_str() == text).ok_or(())
+    }
 }
 
 /// A session together with its account.
@@ -35,6 +64,7 @@ impl FromRow for SignedIn {
         let session = Session {
             session_id: SessionId::from_uuid(get(row, "session_id")?),
             created_at: get(row, "session_created_at")?,
+            method: parse(row, "method")?,
         };
         Ok(Self { session, account: Account::from_row(row)? })
     }
@@ -42,11 +72,17 @@ impl FromRow for SignedIn {
 
 static OPEN_SESSION: Query = query!(
     "issuer.open_session",
-    [UUID, UUID, BYTEA, TIMESTAMPTZ],
-    "with opened as (
+    [UUID, UUID, BYTEA, TIMESTAMPTZ, TEXT],
+    "with present as (
+       select a.user_id
+         from issuer.accounts a
+        where a.user_id = $2 and a.password_hash = $5 and a.disabled_at is null
+          for no key update
+     ), opened as (
        insert into issuer.sessions (session_id, user_id, created_at, refreshed_at)
-       values ($1, $2, $4, $4)
-       returning session_id, user_id, created_at
+       select $1, p.user_id, $4, $4
+         from present p
+       returning session_id, user_id, created_at, method
      ), issued as (
        insert into issuer.refresh_tokens (token_hash, session_id, issued_at)
        select $3, o.session_id, $4
@@ -69,28 +105,35 @@ static OPEN_SESSION: Query = query!(
         set last_sign_in_at = $4
        from opened o
       where a.user_id = o.user_id
-     returning o.session_id, o.created_at as session_created_at,
+     returning o.session_id, o.created_at as session_created_at, o.method,
                a.user_id, a.email, a.password_hash, a.user_metadata, a.first_tenant_id,
                a.provisioned_at is not null as is_provisioned, a.disabled_at is not null as is_disabled,
                a.created_at, a.last_sign_in_at"
 );
 
-/// Opens a session with its first refresh token, and forgets sessions of the person's that ended long ago.
+/// Opens a session with its first refresh token, and forgets sessions of the person's that ended long ago. `None` where
+/// the account has another password by now, or was shut.
 pub async fn open_session(
     db: &IssuerDb,
     session: SessionId,
     account: &Account,
     token_hash: [u8; 32],
     now: Timestamp,
-) -> Result<SignedIn, DbError> {
-    let values = parameters![session.as_uuid(), account.user_id.as_uuid(), token_hash.to_vec(), now];
-    one(&db.query(&OPEN_SESSION, values).await?)
+) -> Result<Option<SignedIn>, DbError> {
+    let values = parameters![
+        session.as_uuid(),
+        account.user_id.as_uuid(),
+        token_hash.to_vec(),
+        now,
+        account.password_hash.expose().to_owned(),
+    ];
+    optional(&db.query(&OPEN_SESSION, values).await?)
 }
 
 static SESSION_BY_ID: Query = query!(
     "issuer.session_by_id",
     [UUID, UUID],
-    "select s.session_id, s.created_at as session_created_at,
+    "select s.session_id, s.created_at as session_created_at, s.method,
             a.user_id, a.email, a.password_hash, a.user_metadata, a.first_tenant_id,
             a.provisioned_at is not null as is_provisioned, a.disabled_at is not null as is_disabled,
             a.created_at, a.last_sign_in_at
@@ -111,7 +154,7 @@ pub async fn session_by_id(
 static SESSION_BY_REFRESH_TOKEN: Query = query!(
     "issuer.session_by_refresh_token",
     [BYTEA],
-    "select s.session_id, s.created_at as session_created_at,
+    "select s.session_id, s.created_at as session_created_at, s.method,
             a.user_id, a.email, a.password_hash, a.user_metadata, a.first_tenant_id,
             a.provisioned_at is not null as is_provisioned, a.disabled_at is not null as is_disabled,
             a.created_at, a.last_sign_in_at

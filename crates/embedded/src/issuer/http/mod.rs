@@ -2,10 +2,13 @@
 
 mod discovery;
 mod extract;
+mod page;
+mod recover;
 mod sign_out;
 mod sign_up;
 mod token;
 mod user;
+mod verify;
 
 use std::time::Duration;
 
@@ -31,7 +34,9 @@ pub(super) fn router(issuer: &Issuer) -> Router {
     let routes = Router::new()
         .route("/signup", post(sign_up::handler))
         .route("/token", post(token::handler))
-        .route("/user", get(user::handler))
+        .route("/user", get(user::handler).put(user::update))
+        .route("/recover", post(recover::handler))
+        .route("/verify", get(verify::show).post(verify::handler))
         .route("/logout", post(sign_out::handler))
         .route("/.well-known/jwks.json", get(discovery::key_set))
         .route("/health", get(discovery::health))
@@ -60,7 +65,7 @@ async fn bounded(State(issuer): State<Issuer>, request: Request, next: Next) -> 
 fn cors(issuer: &Issuer) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(issuer.0.options.allowed_origins.clone())
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

@@ -1,4 +1,4 @@
-//! `POST /token`: signs a person in by password, or goes on with a session by its refresh token.
+//! `POST /token`: signs a person in by password or by the code of a link, or goes on with a session by its refresh token.
 
 use axum::extract::{Query, State, rejection::QueryRejection};
 use novelfoundry_core::{Secret, SessionId};
@@ -10,9 +10,11 @@ use super::{
     super::{
         AuthError, Inner, Issuer,
         answer::{
-            INVALID_CREDENTIALS, SESSION_EXPIRED, TOKEN_REUSED, TOKEN_UNKNOWN, UNSUPPORTED_GRANT, USER_BANNED,
+            BAD_VERIFIER, INVALID_CREDENTIALS, NO_FLOW, SESSION_EXPIRED, TOKEN_REUSED, TOKEN_UNKNOWN,
+            UNSUPPORTED_GRANT, USER_BANNED,
         },
         email::Email,
+        link::LinkToken,
         password,
         refresh::RefreshToken,
         session,
@@ -30,6 +32,7 @@ pub(super) struct Parameters {
 enum Grant {
     Password,
     RefreshToken,
+    Pkce,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +40,8 @@ pub(super) struct Body {
     email: Option<String>,
     password: Option<Secret>,
     refresh_token: Option<Secret>,
+    auth_code: Option<Secret>,
+    code_verifier: Option<Secret>,
 }
 
 pub(super) async fn handler(
@@ -56,6 +61,10 @@ pub(super) async fn handler(
         Grant::RefreshToken => {
             let token = body.refresh_token.and_then(|token| RefreshToken::parse(token.expose()));
             issuer.refresh(&token.ok_or(TOKEN_UNKNOWN)?).await?
+        }
+        Grant::Pkce => {
+            let code = body.auth_code.and_then(|code| LinkToken::parse(code.expose())).ok_or(NO_FLOW)?;
+            issuer.sign_in_by_code(&code, &body.code_verifier.ok_or(BAD_VERIFIER)?).await?
         }
     };
     Ok(axum::Json(answer))
@@ -99,8 +108,11 @@ impl Issuer {
         let Inner { options, db, .. } = &*self.0;
         let token = RefreshToken::random();
         let session = SessionId::from_uuid(options.ids.next());
-        let who = queries::open_session(db, session, account, token.hash(), options.clock.now()).await?;
-        let access = self.access_token(&who, "password").await?;
+        // Not where the password was changed, or the account shut, since it was looked at.
+        let who = queries::open_session(db, session, account, token.hash(), options.clock.now())
+            .await?
+            .ok_or(INVALID_CREDENTIALS)?;
+        let access = self.access_token(&who, who.session.method.as_str()).await?;
         tracing::info!(user_id = %account.user_id(), session_id = %session, "signed in");
         Ok(session::answer(&access, &token.to_text(), &who.account))
     }

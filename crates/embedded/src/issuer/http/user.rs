@@ -1,27 +1,121 @@
-//! `GET /user`: who the bearer of a token is, while the session lives.
+//! `GET /user`: who the bearer of a token is, while the session lives. `PUT /user`: a new password, and what the person
+//! says of themselves.
 
 use axum::extract::State;
-use novelfoundry_database::issuer as queries;
-use serde_json::Value;
+use novelfoundry_core::{Secret, UserId};
+use novelfoundry_database::issuer::{self as queries, SignedIn};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{
     super::{
-        AuthError, Issuer,
-        answer::{SESSION_GONE, USER_BANNED},
-        session,
+        AuthError, Inner, Issuer,
+        answer::{
+            LONG_PASSWORD, NO_EMAIL_CHANGE, NO_PHONES, SAME_PASSWORD, SESSION_GONE, UNAVAILABLE, USER_BANNED,
+        },
+        email::Email,
+        password, provision, session,
+        token::Bearer,
     },
-    extract::{Authenticated, Client},
+    extract::{Authenticated, Client, Json},
 };
+
+/// How often the metadata is merged anew when somebody else changes it meanwhile.
+const ATTEMPTS: u32 = 5;
+
+/// The members that are heeded; the client also sends a challenge and perhaps a nonce.
+#[derive(Deserialize)]
+pub(super) struct Body {
+    email: Option<String>,
+    phone: Option<String>,
+    password: Option<Secret>,
+    data: Option<Map<String, Value>>,
+}
 
 pub(super) async fn handler(
     State(issuer): State<Issuer>,
     _: Client,
     Authenticated(bearer): Authenticated,
 ) -> Result<axum::Json<Value>, AuthError> {
-    let who =
-        queries::session_by_id(&issuer.0.db, bearer.session_id, bearer.user_id).await?.ok_or(SESSION_GONE)?;
-    if who.account.is_disabled() {
-        return Err(USER_BANNED);
-    }
+    let who = issuer.who(bearer).await?;
     Ok(axum::Json(session::user(&who.account)))
+}
+
+pub(super) async fn update(
+    State(issuer): State<Issuer>,
+    client: Client,
+    Authenticated(bearer): Authenticated,
+    Json(body): Json<Body>,
+) -> Result<axum::Json<Value>, AuthError> {
+    let Inner { options, db, hasher, .. } = &*issuer.0;
+    let who = issuer.who(bearer).await?;
+    let own = Email::parse(who.account.email());
+    if let Some(email) = body.email.filter(|email| !email.is_empty()) {
+        let normalised = |email: Email| email.normalised;
+        if Email::parse(&email).map(normalised) != own.clone().map(normalised) {
+            return Err(NO_EMAIL_CHANGE);
+        }
+    }
+    if body.phone.is_some_and(|phone| !phone.is_empty()) {
+        return Err(NO_PHONES);
+    }
+    let hash = match body.password {
+        Some(password) => {
+            if password.expose().len() > password::MAX_BYTES {
+                return Err(LONG_PASSWORD);
+            }
+            password::check(password.expose())?;
+            // Else whoever finds an open session could guess the password by what is refused as the same.
+            if let Some(own) = &own {
+                issuer.admit(client, own)?;
+            }
+            let present = who.account.password_hash();
+            if hasher.verify(password.expose().to_owned(), Some(present)).await? {
+                return Err(SAME_PASSWORD);
+            }
+            Some(hasher.hash(password.expose().to_owned()).await?)
+        }
+        None => None,
+    };
+    if let Some(data) = body.data.filter(|data| !data.is_empty()) {
+        issuer.merge_metadata(bearer.user_id, &data).await?;
+    }
+    if let Some(hash) = hash {
+        let Bearer { user_id, session_id, .. } = bearer;
+        if !queries::set_password(db, user_id, &hash, session_id, options.clock.now()).await? {
+            return Err(SESSION_GONE);
+        }
+        tracing::info!(%user_id, %session_id, "password changed; all other sessions ended");
+    }
+    Ok(axum::Json(session::user(&issuer.who(bearer).await?.account)))
+}
+
+impl Issuer {
+    async fn who(&self, bearer: Bearer) -> Result<SignedIn, AuthError> {
+        let found = queries::session_by_id(&self.0.db, bearer.session_id, bearer.user_id).await?;
+        let who = found.ok_or(SESSION_GONE)?;
+        if who.account.is_disabled() { Err(USER_BANNED) } else { Ok(who) }
+    }
+
+    /// Puts members in, and takes those out that are null.
+    async fn merge_metadata(&self, user: UserId, data: &Map<String, Value>) -> Result<(), AuthError> {
+        let db = &self.0.db;
+        for _ in 0..ATTEMPTS {
+            let read = queries::user_metadata(db, user).await?.ok_or(SESSION_GONE)?;
+            let mut merged: Map<String, Value> =
+                serde_json::from_str(&read).map_err(|error| AuthError::defect(&error))?;
+            for (name, value) in data {
+                if value.is_null() {
+                    merged.remove(name);
+                } else {
+                    merged.insert(name.clone(), value.clone());
+                }
+            }
+            provision::check_metadata(&merged)?;
+            if queries::replace_user_metadata(db, user, read, Value::Object(merged)).await? {
+                return Ok(());
+            }
+        }
+        Err(UNAVAILABLE)
+    }
 }

@@ -17,10 +17,10 @@ async fn run(directory: &Path, program: &str, arguments: &[&str]) -> std::io::Re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_supabase_client_signs_up_in_and_out() {
+async fn the_supabase_client_signs_up_in_and_out_and_sets_a_new_password() {
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/supabase-js");
     let directory = tempfile::tempdir().unwrap();
-    for file in ["package.json", "package-lock.json", "session.mjs"] {
+    for file in ["package.json", "package-lock.json", "session.mjs", "recovery.mjs", "disabled.mjs"] {
         std::fs::copy(source.join(file), directory.path().join(file)).unwrap();
     }
     let arguments =
@@ -44,11 +44,20 @@ async fn the_supabase_client_signs_up_in_and_out() {
     let fixture = Fixture::with(|options| {
         options.clock = Arc::new(SystemClock);
         options.ids = IdSource::default();
+        options.allowed_origins = vec!["https://app.example.com".parse().unwrap()];
     })
     .await;
     let base = fixture.url.strip_suffix("/auth/v1").unwrap();
-    let output = run(directory.path(), "node", &["session.mjs", base]).await.unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
-    assert!(said(&output.stdout).ends_with("done\n"));
+    let node = async |arguments: &[&str]| {
+        let output = run(directory.path(), "node", arguments).await.unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
+        said(&output.stdout)
+    };
+    assert!(node(&["session.mjs", base]).await.ends_with("done\n"));
+    let outbox = fixture.outbox();
+    let said = node(&["recovery.mjs", base, outbox.to_str().unwrap()]).await;
+    let refresh_token = said.lines().last().unwrap();
+    fixture.set_disabled("berta@example.com", true).await;
+    assert!(node(&["disabled.mjs", base, refresh_token]).await.ends_with("done\n"));
 }

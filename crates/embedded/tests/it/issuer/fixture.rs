@@ -1,12 +1,18 @@
 //! An issuer of a test's own: a migrated database, a directory of keys, a clock and a loopback port.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use novelfoundry_core::{Clock, IdSource, ManualClock};
 use novelfoundry_database::{IssuerDb, PoolOptions, Statements};
 use novelfoundry_embedded::issuer::{Issuer, IssuerError, IssuerOptions, Limit, Limits};
 use novelfoundry_identity::{VerifiedClaims, Verifier, VerifierOptions, VerifyError};
+use novelfoundry_mail::{MailOptions, Mailer, Sender};
 use novelfoundry_testkit::Database;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -22,7 +28,7 @@ pub(super) struct Fixture {
     pub(super) options: IssuerOptions,
     pub(super) url: String,
     pub(super) http: reqwest::Client,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -60,7 +66,13 @@ impl Answer {
 
 pub(super) fn wide() -> Limits {
     let limit = Limit::new(10_000, Duration::from_millis(1));
-    Limits { requests_by_address: limit, credentials_by_address: limit, credentials_by_account: limit }
+    Limits {
+        requests_by_address: limit,
+        credentials_by_address: limit,
+        credentials_by_account: limit,
+        recoveries_by_address: limit,
+        recoveries_by_account: limit,
+    }
 }
 
 pub(super) async fn issuer_db(database: &Database) -> IssuerDb {
@@ -71,6 +83,12 @@ pub(super) async fn issuer_db(database: &Database) -> IssuerDb {
 pub(super) async fn open(options: &IssuerOptions, database: &Database) -> Result<Issuer, IssuerError> {
     let (control, tenant) = (database.control_db().await, database.tenant_db(4).await);
     Box::pin(Issuer::open(options.clone(), issuer_db(database).await, control, tenant)).await
+}
+
+/// Returns a mailer whose mail is kept.
+fn mailer(outbox: &Path, clock: &ManualClock) -> Mailer {
+    let from = Sender::parse("Novels <novels@example.com>").unwrap();
+    Mailer::open(MailOptions::new(from, outbox, Arc::new(clock.clone()))).unwrap()
 }
 
 /// Serves until the test's runtime ends.
@@ -94,17 +112,62 @@ impl Fixture {
         options.clock = Arc::new(clock.clone());
         options.ids = IdSource::new(Arc::new(clock.clone()));
         options.limits = wide();
+        options.mailer = Some(mailer(&directory.path().join("outbox"), &clock));
         set(&mut options);
         let issuer = Box::pin(open(&options, &database)).await.unwrap();
         let serving = issuer.clone();
         tokio::spawn(async move { serve(&serving, listener).await });
         let http = reqwest::Client::new();
-        Self { issuer, database, clock, options, url, http, _directory: directory }
+        Self { issuer, database, clock, options, url, http, directory }
     }
 
     /// Moves the clock.
     pub(super) fn pass(&self, duration: Duration) {
         self.clock.advance(i64::try_from(duration.as_millis()).unwrap());
+    }
+
+    pub(super) fn outbox(&self) -> PathBuf {
+        self.directory.path().join("outbox")
+    }
+
+    /// Waits for a mail and takes it out of the outbox.
+    pub(super) async fn mail(&self) -> String {
+        let started = Instant::now();
+        loop {
+            let entries = std::fs::read_dir(self.outbox()).into_iter().flatten();
+            let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            if let Some(file) = files.iter().find(|file| file.extension().is_some_and(|it| it == "eml")) {
+                let mail = std::fs::read_to_string(file).unwrap();
+                std::fs::remove_file(file).unwrap();
+                return mail;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "no mail came");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Asks for a link and returns it.
+    pub(super) async fn recover(&self, email: &str, query: &str, more: Value) -> String {
+        let mut body = json!({"email": email});
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        assert_eq!(self.post(&format!("/recover{query}"), &body).await.ok(), json!({}));
+        link(&self.mail().await)
+    }
+
+    pub(super) async fn put_user(&self, session: &Value, body: &Value) -> Answer {
+        let token = text(&session["access_token"]);
+        let request = self.http.put(format!("{}/user", self.url)).bearer_auth(token).json(body);
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    pub(super) async fn set_disabled(&self, email: &str, disabled: bool) {
+        let done = if disabled {
+            self.issuer.disable_account(email).await
+        } else {
+            self.issuer.enable_account(email).await
+        };
+        done.unwrap();
     }
 
     pub(super) fn key_files(&self) -> Vec<PathBuf> {
@@ -170,6 +233,20 @@ impl Fixture {
     pub(super) async fn value(&self, sql: &str) -> Option<String> {
         self.database.sql(sql).await.unwrap().into_iter().next().and_then(|mut row| row.swap_remove(0))
     }
+}
+
+/// Returns the link in a mail.
+pub(super) fn link(mail: &str) -> String {
+    mail.split_whitespace()
+        .find(|word| word.starts_with("http"))
+        .unwrap_or_else(|| panic!("{mail}"))
+        .to_owned()
+}
+
+/// Returns the token in a link.
+pub(super) fn token(link: &str) -> String {
+    let (_, rest) = link.split_once("?token=").unwrap_or_else(|| panic!("{link}"));
+    rest.split('&').next().unwrap().to_owned()
 }
 
 pub(super) fn text(value: &Value) -> &str {

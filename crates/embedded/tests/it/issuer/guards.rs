@@ -9,7 +9,7 @@ use novelfoundry_embedded::issuer::Limit;
 use reqwest::{Method, header};
 use serde_json::json;
 
-use super::fixture::{Answer, Fixture, PASSWORD, text};
+use super::fixture::{Answer, Fixture, PASSWORD, text, token};
 
 const LONG: Duration = Duration::from_secs(50);
 
@@ -85,6 +85,8 @@ async fn only_pages_of_the_allowed_origins_may_call() {
     let allowed = preflight("https://app.example.com").await;
     assert!(allowed.status.is_success());
     assert_eq!(allowed.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example.com");
+    let methods = allowed.headers[header::ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap();
+    assert!(["GET", "POST", "PUT"].iter().all(|method| methods.contains(method)), "{methods}");
     let headers = allowed.headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
     for name in ["authorization", "apikey", "content-type", "x-client-info", "x-supabase-api-version"] {
         assert!(headers.contains(name), "{headers}");
@@ -126,6 +128,8 @@ async fn no_garbage_is_a_server_error() {
         "/token?grant_type=%00",
         "/token?grant_type=password&grant_type=password",
         "/logout?scope=%ff",
+        "/token?grant_type=pkce",
+        "/verify",
         "/user",
         "/nothing",
         "",
@@ -228,7 +232,8 @@ async fn the_database_holds_no_password_and_no_token_and_shows_nobody_else() {
     let fixture = Fixture::start().await;
     let session = fixture.sign_up("anna@example.com").await;
     let refreshed = fixture.refresh(&session["refresh_token"]).await.ok();
-    let tables = ["accounts", "sessions", "refresh_tokens", "signing_keys"];
+    let link = token(&fixture.recover("anna@example.com", "", json!({})).await);
+    let tables = ["accounts", "sessions", "refresh_tokens", "recoveries", "signing_keys"];
     for table in tables {
         let dump = fixture.value(&format!("select json_agg(t)::text from issuer.{table} t")).await.unwrap();
         for secret in [
@@ -236,6 +241,7 @@ async fn the_database_holds_no_password_and_no_token_and_shows_nobody_else() {
             text(&session["refresh_token"]),
             text(&refreshed["refresh_token"]),
             text(&session["access_token"]),
+            &link,
         ] {
             assert!(!dump.contains(secret), "{table}");
         }
@@ -291,6 +297,9 @@ async fn the_log_names_people_by_their_ids_only() {
     let refreshed = fixture.refresh(&session["refresh_token"]).await.ok();
     fixture.sign_in_with("anna@example.com", "mistaken passphrase").await.is(400, "invalid_credentials");
     fixture.sign_in("berta@example.com").await.is(400, "invalid_credentials");
+    let link = token(&fixture.recover("anna@example.com", "", json!({})).await);
+    fixture.recover("anna@example.com", "", json!({})).await;
+    fixture.put_user(&refreshed, &json!({"password": "another passphrase"})).await.ok();
     fixture.pass(Duration::from_mins(1));
     fixture.refresh(&session["refresh_token"]).await.is(400, "refresh_token_already_used");
     let text_of_log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -303,6 +312,8 @@ async fn the_log_names_people_by_their_ids_only() {
         "berta@",
         PASSWORD,
         "mistaken passphrase",
+        "another passphrase",
+        &link,
         text(&session["refresh_token"]),
         text(&refreshed["refresh_token"]),
         &signature(&session),

@@ -1,14 +1,15 @@
-//! Accounts made by the operator, and the public address that their tokens name.
+//! What the operator does about people's accounts, and the public address that their tokens name.
 
 use std::{
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
 };
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Installation, Running};
+use crate::support::{Installation, Running, poll};
 
 /// Behind a reverse proxy of that name.
 const PUBLIC: [&str; 4] =
@@ -47,7 +48,7 @@ async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart
     let (status, _) = call(&up, &installation, "/auth/v1/signup", "", Some(&signup)).await;
     assert!((400..500).contains(&status), "nobody signs up by themselves: {status}");
 
-    let made = installation.run(&["account", "create", "anna@example.com"]);
+    let made = installation.run(&["user", "create", "anna@example.com"]);
     assert_eq!(made.code, Some(0), "{made:?}");
     let password = made.stdout.strip_suffix('\n').unwrap();
     assert!(password.len() >= 20 && !made.stderr.contains(password), "{made:?}");
@@ -56,13 +57,14 @@ async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart
     let (status, projects) = call(&up, &installation, "/v1/projects", &token, None).await;
     assert_eq!(status, 200, "the account has a workspace: {projects}");
 
-    let again = installation.run(&["account", "create", "ANNA@example.com", "--json"]);
+    let again = installation.run(&["user", "create", "ANNA@example.com", "--json"]);
     assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");
-    let wrong = installation.run(&["account", "create", "anna"]);
+    let wrong = installation.run(&["user", "create", "anna"]);
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
     given_password(&installation, "short\n", 2);
     given_password(&installation, "correct horse battery\n", 0);
     assert_eq!(sign_in(&up, &installation, "berta@example.com", "correct horse battery").await.0, 200);
+    // The command's earlier name.
     let json = installation.run(&["account", "create", "carla@example.com", "--json"]);
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
     let password = json["password"].as_str().unwrap();
@@ -70,7 +72,7 @@ async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart
 
     let before = up.summary.clone();
     assert_eq!(up.stop(Signal::TERM).0.code(), Some(0));
-    let stopped = installation.run(&["account", "create", "dora@example.com"]);
+    let stopped = installation.run(&["user", "create", "dora@example.com"]);
     assert_eq!((stopped.code, stopped.stdout.as_str()), (Some(3), ""), "{stopped:?}");
     assert!(stopped.stderr.contains("Nothing runs on"), "{stopped:?}");
 
@@ -83,13 +85,114 @@ async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart
 
 /// Makes berta's account with the password of standard input.
 fn given_password(installation: &Installation, input: &str, code: i32) {
-    let mut create = installation.command(&["account", "create", "berta@example.com", "--password-stdin"]);
+    let mut create = installation.command(&["user", "create", "berta@example.com", "--password-stdin"]);
     create.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut create = create.spawn().unwrap();
     create.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = create.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     assert!(output.stdout.is_empty(), "a password that was given is not shown: {output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_lists_people_shuts_them_out_and_lets_them_in_again() {
+    let installation = Installation::new();
+    let up = installation.up(&PUBLIC);
+    let nobody = installation.run(&["user", "list"]);
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(0), ""), "{nobody:?}");
+    let anna = "anna@example.com";
+    let password = installation.run(&["user", "create", anna]).stdout;
+    let password = password.trim_end();
+    assert_eq!(sign_in(&up, &installation, anna, password).await.0, 200);
+
+    let shut = installation.run(&["user", "disable", "Anna@example.com"]);
+    assert_eq!((shut.code, shut.stdout.as_str()), (Some(0), ""), "{shut:?}");
+    assert_eq!(sign_in(&up, &installation, anna, password).await.0, 403);
+    let list = installation.run(&["user", "list"]);
+    let row = list.stdout.lines().nth(1).unwrap();
+    assert!(row.starts_with(anna) && row.contains(" disabled "), "{list:?}");
+    let rows: Value = serde_json::from_str(&installation.run(&["user", "list", "--json"]).stdout).unwrap();
+    assert_eq!((rows[0]["email"].as_str(), rows[0]["disabled"].as_bool()), (Some(anna), Some(true)));
+    assert!(rows[0]["last_sign_in_at"].as_str().unwrap().ends_with('Z'), "{rows}");
+    let none = installation.run(&["user", "reset-password", anna]);
+    assert_eq!((none.code, none.stdout.as_str()), (Some(2), ""), "{none:?}");
+    assert!(none.stderr.contains("user enable"), "{none:?}");
+
+    let open = installation.run(&["user", "enable", anna, "--json"]);
+    let open: Value = serde_json::from_str(&open.stdout).unwrap();
+    assert_eq!((open["disabled"].as_bool(), &open["user_id"]), (Some(false), &rows[0]["user_id"]));
+    assert_eq!(sign_in(&up, &installation, anna, password).await.0, 200);
+    for command in ["reset-password", "disable", "enable"] {
+        let unknown = installation.run(&["user", command, "nobody@example.com"]);
+        assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(2), ""), "{command}: {unknown:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_replaced_by_a_link_printed_or_mailed() {
+    let installation = Installation::new();
+    let up = installation.up(&PUBLIC);
+    let anna = "anna@example.com";
+    let forgotten = installation.run(&["user", "create", anna]).stdout;
+    let printed = installation.run(&["user", "reset-password", anna]);
+    assert_eq!((printed.code, printed.stdout.lines().count()), (Some(0), 1), "{printed:?}");
+    let start = "https://novels.example/auth/v1/verify?token=";
+    let token = |link: &str| link.strip_prefix(start).unwrap().split('&').next().unwrap().to_owned();
+    let first = token(printed.stdout.trim_end());
+    assert!(!printed.stderr.contains(&first), "{printed:?}");
+
+    let ask = json!({ "email": anna });
+    assert_eq!(call(&up, &installation, "/auth/v1/recover", "", Some(&ask)).await, (200, json!({})));
+    let outbox = installation.data_dir().join("outbox");
+    let file = poll("the mail", || {
+        let mut files = std::fs::read_dir(&outbox).ok()?.map(|entry| entry.unwrap().path());
+        files.find(|file| file.extension().is_some_and(|it| it == "eml"))
+    });
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let mail = std::fs::read_to_string(file).unwrap();
+    let mailed = token(mail.split_whitespace().find(|word| word.starts_with("https://")).unwrap());
+
+    let page = async |method: &str, query: &str, form: String| {
+        let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        let url = format!("http://{}/auth/v1/verify{query}", state["listen"].as_str().unwrap());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method.parse().unwrap(), url).body(form);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = page("GET", &format!("?token={first}&type=recovery"), String::new()).await;
+    assert!(status == 200 && text.contains("new-password"), "{text}");
+    let form = |token: &str| format!("token={token}&type=recovery&password=a+wholly+new+one");
+    assert_eq!(page("POST", "", form(&first)).await.0, 200);
+    let (status, text) = page("POST", "", form(&mailed)).await;
+    assert!(status == 403 && text.contains("used up"), "{text}");
+    assert_eq!(sign_in(&up, &installation, anna, forgotten.trim_end()).await.0, 400);
+    assert_eq!(sign_in(&up, &installation, anna, "a wholly new one").await.0, 200);
+}
+
+#[test]
+fn mail_settings_that_do_not_fit_are_refused() {
+    for (settings, named) in [
+        (&["--smtp-host", "mail.example.com"][..], "smtp.from"),
+        (
+            &["--smtp-host", "mail.example.com", "--smtp-from", "a@b.example", "--smtp-username", "me"],
+            "smtp.password",
+        ),
+        (
+            &["--smtp-host", "mail.example.com", "--smtp-from", "a@b.example", "--smtp-tls", "none"],
+            "this machine only",
+        ),
+    ] {
+        let installation = Installation::new();
+        let mut arguments = vec!["up", "--listen", "127.0.0.1:0", "--metrics-listen", "off"];
+        arguments.extend(settings);
+        let refused = installation.run(&arguments);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains(named), "{refused:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]

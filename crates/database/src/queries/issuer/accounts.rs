@@ -1,0 +1,126 @@
+//! What changes an account after it was opened, and the operator's view of all.
+
+use jiff::Timestamp;
+use novelfoundry_core::{Secret, SessionId, UserId};
+use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::Account;
+use crate::{
+    DbError, IssuerDb,
+    query::{FromRow, Query, all, get, one, optional, parameters, query},
+};
+
+static ACCOUNTS: Query = query!(
+    "issuer.accounts",
+    [UUID, INT8],
+    "select user_id, email, password_hash, user_metadata, first_tenant_id,
+            provisioned_at is not null as is_provisioned, disabled_at is not null as is_disabled,
+            created_at, last_sign_in_at
+       from issuer.accounts
+      where $1::uuid is null or user_id > $1
+      order by user_id
+      limit $2"
+);
+
+/// Lists accounts, the oldest first, from behind `after` on.
+pub async fn accounts(db: &IssuerDb, after: Option<UserId>, limit: u16) -> Result<Vec<Account>, DbError> {
+    let values = parameters![after.map(UserId::as_uuid), i64::from(limit)];
+    all(&db.query(&ACCOUNTS, values).await?)
+}
+
+struct Done(bool);
+
+impl FromRow for Done {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        get(row, "done").map(Self)
+    }
+}
+
+static SET_PASSWORD: Query = query!(
+    "issuer.set_password",
+    [UUID, TEXT, UUID, TIMESTAMPTZ],
+    "select issuer.set_password($1, $2, $3, $4) as done"
+);
+
+/// Sets a person's password, ends all sessions but one and voids all links; false, and nothing done, where that session
+/// has ended or the account was shut.
+pub async fn set_password(
+    db: &IssuerDb,
+    user: UserId,
+    password_hash: &Secret,
+    kept: SessionId,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let values = parameters![user.as_uuid(), password_hash.expose().to_owned(), kept.as_uuid(), now];
+    one::<Done>(&db.query(&SET_PASSWORD, values).await?).map(|done| done.0)
+}
+
+/// A person, where there is one.
+pub(super) struct Person(pub(super) Option<UserId>);
+
+impl FromRow for Person {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(get::<Option<Uuid>>(row, "user_id")?.map(UserId::from_uuid)))
+    }
+}
+
+static SET_DISABLED: Query = query!(
+    "issuer.set_disabled",
+    [TEXT, BOOL, TIMESTAMPTZ],
+    "select issuer.set_disabled($1, $2, $3) as user_id"
+);
+
+/// Shuts the account of a normalised address and ends its sessions, or opens it again; `None` where there is none.
+pub async fn set_disabled(
+    db: &IssuerDb,
+    normalised: &str,
+    disabled: bool,
+    now: Timestamp,
+) -> Result<Option<UserId>, DbError> {
+    let values = parameters![normalised.to_owned(), disabled, now];
+    one::<Person>(&db.query(&SET_DISABLED, values).await?).map(|person| person.0)
+}
+
+struct Text(String);
+
+impl FromRow for Text {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        get(row, "user_metadata").map(Self)
+    }
+}
+
+static USER_METADATA: Query = query!(
+    "issuer.user_metadata",
+    [UUID],
+    "select user_metadata::text as user_metadata
+       from issuer.accounts
+      where user_id = $1"
+);
+
+/// Reads what a person says of themselves, as the database writes it.
+pub async fn user_metadata(db: &IssuerDb, user: UserId) -> Result<Option<String>, DbError> {
+    let found: Option<Text> = optional(&db.query(&USER_METADATA, parameters![user.as_uuid()]).await?)?;
+    Ok(found.map(|text| text.0))
+}
+
+static REPLACE_USER_METADATA: Query = query!(
+    "issuer.replace_user_metadata",
+    [UUID, TEXT, JSONB],
+    "update issuer.accounts
+        set user_metadata = $3
+      where user_id = $1 and user_metadata::text = $2
+     returning user_metadata::text as user_metadata"
+);
+
+/// Puts metadata in the place of what [`user_metadata`] read; false where that has changed since.
+pub async fn replace_user_metadata(
+    db: &IssuerDb,
+    user: UserId,
+    read: String,
+    metadata: Value,
+) -> Result<bool, DbError> {
+    let values = parameters![user.as_uuid(), read, metadata];
+    Ok(!db.query(&REPLACE_USER_METADATA, values).await?.is_empty())
+}
