@@ -7,15 +7,14 @@ use tokio_postgres::Client;
 use super::{MigrateError, POLL, RoleNames, in_turn};
 use crate::{DbError, Kind, TABLES, catalogue::Table};
 
-/// Readies a database with the extension, and tells whether it is the coordinator of a cluster that has workers.
+/// Readies a database with the extension, and tells whether it is the coordinator of a cluster that takes its tables.
 pub(super) async fn prepare(client: &Client, roles: &RoleNames) -> Result<bool, MigrateError> {
     if !holds(client, "select to_regclass('pg_catalog.pg_dist_node') is not null").await? {
         return Ok(false);
     }
     client.batch_execute(PROPAGATE).await.map_err(DbError::before_commit)?;
-    let workers = "select exists (select from pg_dist_node
-                                   where groupid <> 0 and isactive and noderole = 'primary' and shouldhaveshards)";
-    if !holds(client, workers).await? {
+    let nodes = "select exists (select from pg_dist_node where groupid <> 0 and isactive)";
+    if !holds(client, nodes).await? {
         return Ok(false);
     }
     let owner = &roles.owner;
@@ -45,7 +44,9 @@ pub(super) async fn prepare(client: &Client, roles: &RoleNames) -> Result<bool, 
     for step in &steps {
         patiently(client, step).await.map_err(DbError::before_commit)?;
     }
-    Ok(true)
+    let takers = "select exists (select from pg_dist_node
+                                  where groupid <> 0 and isactive and noderole = 'primary' and shouldhaveshards)";
+    holds(client, takers).await
 }
 
 /// Roles are shared by all databases of a server: a migrator in another one may be changing the same role, which

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// One numbered migration. Its text may begin with header lines: `-- floor: N` (programs whose newest migration is
-/// below N no longer fit) and `-- no transaction` (each statement, ended by a line `--;`, commits alone).
+/// below N no longer fit) and `-- no transaction` (each step, ended by a line `--;`, is recorded alone).
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
     /// Its number, rising by one.
@@ -77,9 +77,9 @@ impl Migration {
         self.headers().find_map(|header| header.strip_prefix("floor:")?.trim().parse().ok()).unwrap_or(0)
     }
 
-    /// The statements of a migration that runs outside a transaction.
-    fn statements(&self) -> Vec<&str> {
-        self.sql.split("\n--;").map(str::trim).filter(|statement| !statement.is_empty()).collect()
+    /// The steps of a migration that runs outside a transaction.
+    fn steps(&self) -> Vec<&str> {
+        self.sql.split("\n--;").map(str::trim).filter(|step| !step.is_empty()).collect()
     }
 }
 
@@ -326,7 +326,7 @@ impl Migrator {
         }
     }
 
-    /// Each statement must be able to run again: a crash may fall between it and the record of it.
+    /// Each step must be able to run again: a crash may fall into it, or between it and the record of it.
     async fn apply_in_steps(
         &self,
         migration: &Migration,
@@ -334,10 +334,11 @@ impl Migrator {
         skip: usize,
     ) -> Result<(), MigrateError> {
         let failed = |cause| MigrateError::Failed { name: migration.name, cause };
-        let statements = migration.statements();
-        for (index, statement) in statements.iter().enumerate().skip(skip) {
+        let steps = migration.steps();
+        for (index, step) in steps.iter().enumerate().skip(skip) {
             execute(self.client(), "set lock_timeout = '30s'").await.map_err(failed)?;
-            execute(self.client(), &self.roles.fill(statement)).await.map_err(failed)?;
+            let step = self.roles.fill(step);
+            in_turn(self.client(), statements::split(&step).into_iter()).await.map_err(failed)?;
             history::refuse_invalid_index(self.client()).await?;
             execute(self.client(), &history::step(migration, checksum, index + 1)).await.map_err(failed)?;
         }

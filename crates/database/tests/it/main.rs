@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catalogue;
+mod cluster;
 mod isolation;
 mod migrate;
 mod retention;
