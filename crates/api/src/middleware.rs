@@ -1,12 +1,13 @@
 //! What surrounds every request: its id, its deadline, its metrics, and the rendering of problems.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State as AxumState},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use novelfoundry_core::ProblemCode;
 
@@ -17,14 +18,19 @@ use crate::{
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id and a deadline, and turns whatever failed into a problem document.
+/// Gives the request an id and a deadline, and turns whatever failed into a problem document. A panic is a failure like
+/// any other: the panic hook has logged it.
 pub(crate) async fn surround(AxumState(state): AxumState<State>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = state.ids.next().hyphenated().to_string();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let answer = tokio::time::timeout(state.settings.request_timeout, next.run(request)).await;
-    let mut response = answer.unwrap_or_else(|_| Problem::new(ProblemCode::DeadlineExceeded).into_response());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut response = match tokio::time::timeout(state.settings.request_timeout, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Problem::new(ProblemCode::Internal).into_response(),
+        Err(_) => Problem::new(ProblemCode::DeadlineExceeded).into_response(),
+    };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = rendered(response, &id, &state.settings.public_url);
     }
@@ -80,11 +86,4 @@ fn rendered(response: Response, id: &str, docs: &str) -> Response {
         rendered.headers_mut().insert(header::ALLOW, allow);
     }
     rendered
-}
-
-/// Answers a panic as any other defect; the panic hook has logged it.
-pub(crate) fn on_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    response.extensions_mut().insert(Raised(Arc::new(Problem::new(ProblemCode::Internal))));
-    response
 }

@@ -79,7 +79,7 @@ impl TenantDb {
         let mut lease = pool::checkout(&self.pool).await?;
         let connection: &mut Connection = &mut lease;
         let guard = Guard::new(authority, role);
-        let prepared = prepare(connection, guard.query, calls).await?;
+        let (guarding, ready) = prepare(connection, &guard, calls).await?;
         connection.clean = false;
         let client = &connection.client;
         let begin = format!("/* {name} */ begin{}", if guard.locks { "" } else { " read only" });
@@ -87,8 +87,8 @@ impl TenantDb {
         let (opened, set, guarded, answers, ended) = futures_util::join!(
             client.batch_execute(&begin),
             client.batch_execute(&set),
-            send(client, guard.query, prepared.guard.as_ref(), &guard.tenant, &guard.parameters),
-            send_all(client, calls, &prepared.calls, &guard.tenant),
+            send(client, &guarding, &guard.tenant),
+            send_all(client, &ready, &guard.tenant),
             client.batch_execute("commit"),
         );
         connection.clean = ended.is_ok();
@@ -216,7 +216,7 @@ impl TenantTx {
     async fn exchange<P: Pipeline>(&mut self, calls: &P) -> Result<P::Output, DbError> {
         let connection: &mut Connection = &mut self.connection;
         let guard = &self.guard;
-        let prepared = prepare(connection, guard.query, calls).await?;
+        let (guarding, ready) = prepare(connection, guard, calls).await?;
         connection.clean = false;
         let client = &connection.client;
         let opening = !self.open;
@@ -226,11 +226,8 @@ impl TenantTx {
         let (opened, set, guarded, answers) = futures_util::join!(
             when(opening, client.batch_execute(&begin)),
             when(opening, client.batch_execute(&set)),
-            when(
-                opening,
-                send(client, guard.query, prepared.guard.as_ref(), &guard.tenant, &guard.parameters)
-            ),
-            send_all(client, calls, &prepared.calls, &guard.tenant),
+            when(opening, send(client, &guarding, &guard.tenant)),
+            send_all(client, &ready, &guard.tenant),
         );
         opened.transpose().map_err(DbError::before_commit)?;
         set.transpose().map_err(DbError::before_commit)?;
@@ -305,6 +302,7 @@ pub trait Pipeline {
 }
 
 #[doc(hidden)]
+#[derive(Clone, Copy)]
 pub struct Part<'a> {
     query: &'static Query,
     parameters: &'a [Parameter],
@@ -383,57 +381,47 @@ pipeline_of_tuple!(A 0, B 1, C 2, D 3, E 4);
 pipeline_of_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
 pipeline_of_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 
-struct Prepared {
-    guard: Option<Statement>,
-    calls: Vec<Option<Statement>>,
+/// A statement ready to be sent: prepared, or to be sent typed.
+struct Ready<'a> {
+    part: Part<'a>,
+    statement: Option<Statement>,
 }
 
 /// Prepares everything before the opening: a statement prepared inside the pipeline would be sent behind the COMMIT.
-async fn prepare<P: Pipeline>(
+async fn prepare<'a, P: Pipeline>(
     connection: &mut Connection,
-    guard: &'static Query,
-    calls: &P,
-) -> Result<Prepared, DbError> {
+    guard: &'a Guard,
+    calls: &'a P,
+) -> Result<(Ready<'a>, Vec<Ready<'a>>), DbError> {
     let parts = calls.parts();
     if parts.len() > IN_ORDER {
         return Err(DbError::defect("a pipeline of more statements than keep their order"));
     }
-    let guard = connection.prepare(guard).await?;
-    let mut prepared = Vec::new();
+    let statement = connection.prepare(guard.query).await?;
+    let guarding = Ready { part: Part { query: guard.query, parameters: &guard.parameters }, statement };
+    let mut ready = Vec::with_capacity(parts.len());
     for part in parts {
-        prepared.push(connection.prepare(part.query).await?);
+        let statement = connection.prepare(part.query).await?;
+        ready.push(Ready { part, statement });
     }
-    Ok(Prepared { guard, calls: prepared })
+    Ok((guarding, ready))
 }
 
 /// Polls in order, which is the order on the wire.
-async fn send_all<P: Pipeline>(
+async fn send_all(
     client: &Client,
-    calls: &P,
-    prepared: &[Option<Statement>],
+    calls: &[Ready<'_>],
     tenant: &Uuid,
 ) -> Vec<Result<Vec<Row>, tokio_postgres::Error>> {
-    let parts = calls.parts();
-    join_all(
-        parts
-            .iter()
-            .zip(prepared)
-            .map(|(part, statement)| send(client, part.query, statement.as_ref(), tenant, part.parameters)),
-    )
-    .await
+    join_all(calls.iter().map(|call| send(client, call, tenant))).await
 }
 
-pub(crate) async fn send(
-    client: &Client,
-    query: &'static Query,
-    prepared: Option<&Statement>,
-    tenant: &Uuid,
-    parameters: &[Parameter],
-) -> Result<Vec<Row>, tokio_postgres::Error> {
+async fn send(client: &Client, call: &Ready<'_>, tenant: &Uuid) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let Part { query, parameters } = call.part;
     let tenant: &(dyn ToSql + Sync) = tenant;
     let values =
         std::iter::once(tenant).chain(parameters.iter().map(|value| &**value as &(dyn ToSql + Sync)));
-    if let Some(statement) = prepared {
+    if let Some(statement) = &call.statement {
         return client.query(statement, &values.collect::<Vec<_>>()).await;
     }
     let typed: Vec<_> = values.zip(query.types.iter().cloned()).collect();

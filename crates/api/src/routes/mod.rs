@@ -13,10 +13,7 @@ use std::str::FromStr;
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
 use http::{HeaderName, HeaderValue, Method, header};
 use novelfoundry_core::ProblemCode;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
-};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::{
     Info, OpenApi, OpenApiBuilder, Server,
     security::{Http, HttpAuthScheme, SecurityScheme},
@@ -49,15 +46,12 @@ pub fn router(api: Api, other: Router) -> Router {
         ])
         .max_age(std::time::Duration::from_hours(1));
     let documents = docs::router(&document);
-    // Problems are rendered inside the CORS layer: an allowed page may read why it was refused.
-    let surrounded = |router: Router| {
-        router
-            .layer(CatchPanicLayer::custom(middleware::on_panic))
-            .layer(from_fn_with_state(state.clone(), middleware::surround))
-    };
-    let v1 = v1.with_state(state.clone()).layer(DefaultBodyLimit::max(json::LIMIT));
+    let surround = from_fn_with_state(state.clone(), middleware::surround);
+    // Problems are rendered inside the CORS layer: an allowed page may read why it was refused. A route is boxed again
+    // for every call of `layer`, so each takes all of its layers at once.
+    let v1 = v1.with_state(state).layer((cors, surround.clone(), DefaultBodyLimit::max(json::LIMIT)));
     let rest = documents.merge(other).fallback(async || Problem::new(ProblemCode::NotFound));
-    surrounded(v1).layer(cors).merge(surrounded(rest))
+    v1.merge(rest.layer(surround))
 }
 
 /// Returns the OpenAPI document.

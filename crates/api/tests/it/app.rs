@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, routing::get};
 use novelfoundry_api::{Api, Settings};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock, TenantId, UserId};
 use novelfoundry_database::{DatabaseUrl, TenantDb};
@@ -31,6 +31,11 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) body: Value,
+}
+
+#[expect(clippy::panic, reason = "stands for a defect in a handler")]
+async fn defect() {
+    panic!("a defect on purpose");
 }
 
 impl Answer {
@@ -165,7 +170,7 @@ impl App {
         };
         tokio::spawn(novelfoundry_api::serve(
             listener,
-            novelfoundry_api::router(api, Router::new()),
+            novelfoundry_api::router(api, Router::new().route("/test/panic", get(defect))),
             stop.clone(),
         ));
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();

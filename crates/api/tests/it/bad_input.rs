@@ -87,6 +87,19 @@ async fn paths_parameters_and_headers_are_checked() {
     }
 }
 
+/// A panic answers like any other defect, tells nothing of itself, and leaves connection and server in service.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_is_a_problem_like_any_other() {
+    let app = App::start().await;
+    let anna = app.writer().await;
+    for _ in 0..3 {
+        let answer = app.get(&anna, "/test/panic").await;
+        check(&answer, 500, "internal", "panic");
+        assert!(!answer.body.to_string().contains("on purpose"), "{}", answer.body);
+        app.get(&anna, "/v1/projects").await.expect(200);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tickets_are_checked_field_by_field() {
     let app = App::start().await;
