@@ -7,6 +7,7 @@ mod cursor;
 mod docs;
 mod etag;
 mod idempotency;
+mod invitation_page;
 mod json;
 mod middleware;
 mod page;
@@ -21,8 +22,10 @@ use jiff::{SignedDuration, Timestamp};
 use novelfoundry_core::{Clock, IdSource};
 use novelfoundry_database::{ControlDb, TenantDb};
 use novelfoundry_identity::Verifier;
+use novelfoundry_mail::Mailer;
 use novelfoundry_objects::Store;
 
+pub use invitation_page::SignIn;
 pub use routes::{openapi, router};
 pub use server::serve;
 
@@ -36,6 +39,8 @@ pub struct Api {
     pub store: Store,
     /// Checks bearer tokens.
     pub verifier: Verifier,
+    /// Sends invitations.
+    pub mailer: Mailer,
     /// Makes ids.
     pub ids: IdSource,
     /// Tells the time.
@@ -59,6 +64,8 @@ pub struct Settings {
     pub download_expiry: Duration,
     /// How long after a deletion its files are kept, so that a copy of the database taken meanwhile still finds them.
     pub purge_after: Duration,
+    /// What the page of an invitation offers.
+    pub sign_in: SignIn,
     /// The program's version.
     pub version: &'static str,
 }

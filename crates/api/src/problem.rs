@@ -143,6 +143,15 @@ impl From<Refusal> for Problem {
             Refusal::ProjectNotFound => Self::new(ProblemCode::ProjectNotFound),
             Refusal::ManuscriptNotFound => Self::new(ProblemCode::ManuscriptNotFound),
             Refusal::RevisionNotFound => Self::new(ProblemCode::RevisionNotFound),
+            Refusal::MemberNotFound => Self::new(ProblemCode::MemberNotFound),
+            Refusal::InvitationNotFound => Self::new(ProblemCode::InvitationNotFound),
+            Refusal::LastOwner => Self::new(ProblemCode::LastOwner),
+            Refusal::TooManyInvitations => {
+                let mut problem = Self::new(ProblemCode::RateLimited)
+                    .with_detail("a workspace may make a hundred invitations a day");
+                problem.headers.push((header::RETRY_AFTER, HeaderValue::from_static("3600")));
+                problem
+            }
             Refusal::RevisionNotStored | Refusal::RevisionNotPending => {
                 Self::new(ProblemCode::RevisionNotStored)
             }

@@ -73,6 +73,8 @@ ids! {
     RevisionId,
     /// Names an analysis of a revision.
     AnalysisId,
+    /// Names an invitation to a workspace.
+    InvitationId,
     /// Names a job; an analysis's job has the analysis's id.
     JobId,
 }

@@ -11,7 +11,8 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use id::{
-    AnalysisId, IdError, IdSource, JobId, ManuscriptId, ProjectId, RevisionId, SessionId, TenantId, UserId,
+    AnalysisId, IdError, IdSource, InvitationId, JobId, ManuscriptId, ProjectId, RevisionId, SessionId,
+    TenantId, UserId,
 };
 pub use job::{AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, SettleUpload, UnknownJobKind};
 pub use problem::{ProblemCode, ProblemDefinition};

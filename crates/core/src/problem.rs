@@ -77,6 +77,12 @@ problems! {
         "There is no such revision of this manuscript.";
     AnalysisNotFound "analysis-not-found" 404 "No such analysis"
         "There is no such analysis in this project. A deleted one counts as missing.";
+    MemberNotFound "member-not-found" 404 "No such member"
+        "The workspace has no such member.";
+    InvitationNotFound "invitation-not-found" 404 "No such open invitation"
+        "An invitation is good once and for seven days, unless an owner of the workspace withdraws it before, or whoever made it is no longer an owner. Ask for another one.";
+    LastOwner "last-owner" 409 "The workspace would be left without an owner"
+        "A workspace always has an owner. Hand it over with `POST /v1/members/{user_id}/hand-over`, or make another member an owner, first.";
     TooManyWorkspaces "too-many-workspaces" 409 "You are in as many workspaces as a person may be"
         "A person may be in a hundred workspaces. Leave or delete one before creating another.";
     PreconditionFailed "precondition-failed" 412 "The resource has changed since you read it"

@@ -1,7 +1,7 @@
 //! Who may open a tenant transaction, and why. An [`Authority`] can be made only from the sources below: never from
 //! an id that came in a URL or a body.
 
-use novelfoundry_core::{JobId, TenantId, UserId};
+use novelfoundry_core::{InvitationId, JobId, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 
 use crate::queries::jobs::ClaimedJob;
@@ -21,6 +21,8 @@ pub(crate) enum Source {
     Job { job: JobId, fencing_token: i64 },
     /// The making of a workspace that nobody is a member of yet.
     Provisioning(UserId),
+    /// Whoever holds an invitation; that it is good is checked by each transaction.
+    Invitation { invitation: InvitationId, token_hash: [u8; 32], user: UserId },
 }
 
 impl Authority {
@@ -48,6 +50,16 @@ impl Authority {
         Self { tenant: workspace.tenant_id, source: Source::Member(workspace.user_id) }
     }
 
+    /// Takes the workspace of an invitation that was looked up by its token.
+    pub(crate) fn from_invitation(redeemed: &RedeemedInvitation) -> Self {
+        let source = Source::Invitation {
+            invitation: redeemed.invitation_id,
+            token_hash: redeemed.token_hash,
+            user: redeemed.user_id,
+        };
+        Self { tenant: redeemed.tenant_id, source }
+    }
+
     /// Returns the tenant.
     pub fn tenant_id(&self) -> TenantId {
         self.tenant
@@ -56,7 +68,7 @@ impl Authority {
     /// Returns the acting person; `None` for a worker.
     pub fn user_id(&self) -> Option<UserId> {
         match self.source {
-            Source::Member(user) | Source::Provisioning(user) => Some(user),
+            Source::Member(user) | Source::Provisioning(user) | Source::Invitation { user, .. } => Some(user),
             Source::Job { .. } => None,
         }
     }
@@ -86,11 +98,22 @@ impl ConfirmedMembership {
     }
 }
 
+/// An invitation that the directory knows by its token, in the hands of the person of a verified token.
+#[derive(Clone, Debug)]
+pub struct RedeemedInvitation {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) invitation_id: InvitationId,
+    pub(crate) token_hash: [u8; 32],
+    pub(crate) user_id: UserId,
+    pub(crate) email: Option<String>,
+}
+
 /// A workspace to be made, for the person who will own it.
 #[derive(Clone, Debug)]
 pub struct NewWorkspace {
     pub(crate) tenant_id: TenantId,
     pub(crate) user_id: UserId,
+    pub(crate) email: Option<String>,
 }
 
 impl NewWorkspace {

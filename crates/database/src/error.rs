@@ -63,6 +63,14 @@ pub enum Refusal {
     },
     /// The revision is not pending any more, or does not exist.
     RevisionNotPending,
+    /// The workspace would be left without an owner.
+    LastOwner,
+    /// There is no such member.
+    MemberNotFound,
+    /// There is no such invitation, or it is used, expired or withdrawn.
+    InvitationNotFound,
+    /// The workspace has made as many invitations as it may in a day.
+    TooManyInvitations,
 }
 
 impl DbError {
@@ -150,6 +158,10 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
             Refusal::QuotaExceeded { used: used.parse().unwrap_or(0), limit: limit.parse().unwrap_or(0) }
         }
         "NF030" => Refusal::RevisionNotPending,
+        "NF040" => Refusal::LastOwner,
+        "NF041" => Refusal::MemberNotFound,
+        "NF042" => Refusal::InvitationNotFound,
+        "NF043" => Refusal::TooManyInvitations,
         _ => return None,
     })
 }

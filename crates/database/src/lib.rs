@@ -17,7 +17,7 @@ mod tenant;
 mod tls;
 mod url;
 
-pub use authority::{Authority, ConfirmedMembership, NewWorkspace};
+pub use authority::{Authority, ConfirmedMembership, NewWorkspace, RedeemedInvitation};
 pub use catalogue::{Kind, TABLES, Table};
 pub use connect::{Statements, connect_check};
 pub use control::ControlDb;
@@ -30,8 +30,8 @@ pub use migrate::{
 };
 pub use pool::PoolOptions;
 pub use queries::{
-    analyses, directory, events, idempotency, issuer, jobs, manuscripts, memberships, projects, purge,
-    revisions, tombstones, workspaces,
+    analyses, directory, events, idempotency, invitations, issuer, jobs, manuscripts, memberships, projects,
+    purge, revisions, tombstones, workspaces,
 };
 pub use query::{Call, Page, Position};
 pub use tenant::{Pipeline, TenantDb, TenantTx};

@@ -23,6 +23,11 @@ static REQUIRE_ROLE: Query =
     query!("tenant.require_role", [UUID, UUID, TEXT], "select app.require_role($1, $2, $3)");
 static REQUIRE_LEASE: Query =
     query!("tenant.require_lease", [UUID, UUID, INT8], "select app.require_lease($1, $2, $3)");
+static REQUIRE_INVITATION: Query = query!(
+    "tenant.require_invitation",
+    [UUID, BYTEA, UUID, UUID],
+    "select app.require_invitation($1, $2, $3, $4)"
+);
 static REQUIRE_SETTING: Query =
     query!("tenant.require_setting", [UUID], "select 1 / (app.tenant_id() is not distinct from $1)::int");
 
@@ -273,6 +278,10 @@ impl Guard {
             Source::Job { job, fencing_token } => {
                 (&REQUIRE_LEASE, vec![Box::new(job.as_uuid()), Box::new(fencing_token)])
             }
+            Source::Invitation { invitation, token_hash, user } => (
+                &REQUIRE_INVITATION,
+                vec![Box::new(token_hash.to_vec()), Box::new(invitation.as_uuid()), Box::new(user.as_uuid())],
+            ),
             Source::Provisioning(_) => (&REQUIRE_SETTING, Vec::new()),
         };
         let locks = matches!(authority.source(), Source::Job { .. });

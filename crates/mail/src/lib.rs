@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use error::MailError;
-pub use message::{Message, Sender};
+pub use message::{Message, Sender, is_address};
 pub use smtp::{Encryption, SmtpOptions};
 
 use outbox::Outbox;

@@ -46,6 +46,11 @@ impl Sender {
     }
 }
 
+/// Tells whether a text is an address that a message can be sent to.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<Address>().is_ok() && !text.chars().any(char::is_control)
+}
+
 impl Message {
     /// Writes the message down as it is sent.
     pub(crate) fn compose(&self, from: &Sender, now: Timestamp) -> Result<lettre::Message, MailError> {

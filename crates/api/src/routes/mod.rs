@@ -2,8 +2,10 @@
 
 mod analyses;
 mod health;
+mod invitations;
 mod manuscripts;
 mod me;
+mod members;
 mod projects;
 mod revisions;
 mod tenants;
@@ -20,7 +22,7 @@ use utoipa::openapi::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Api, State, docs, json, middleware, problem::Problem};
+use crate::{Api, State, docs, invitation_page, json, middleware, problem::Problem};
 
 /// Makes the router of the whole API; `other` is served beside it, with limits of its own.
 pub fn router(api: Api, other: Router) -> Router {
@@ -49,8 +51,10 @@ pub fn router(api: Api, other: Router) -> Router {
     let surround = from_fn_with_state(state.clone(), middleware::surround);
     // Problems are rendered inside the CORS layer: an allowed page may read why it was refused. A route is boxed again
     // for every call of `layer`, so each takes all of its layers at once.
+    let invitation = invitation_page::router(state.settings.sign_in);
     let v1 = v1.with_state(state).layer((cors, surround.clone(), DefaultBodyLimit::max(json::LIMIT)));
-    let rest = documents.merge(other).fallback(async || Problem::new(ProblemCode::NotFound));
+    let rest =
+        documents.merge(invitation).merge(other).fallback(async || Problem::new(ProblemCode::NotFound));
     v1.merge(rest.layer(surround))
 }
 
@@ -66,8 +70,8 @@ fn documented(version: &str) -> (Router<State>, OpenApi) {
         .description(Some(
             "Projects, manuscripts and their analyses. Every failure is `application/problem+json` with a stable \
              `code`; only what cannot be read as an HTTP/1.1 request is answered 400, 414 or 431 without a body. A \
-             bearer token names one workspace; everything but `/v1/me` and the workspaces themselves \
-             happens inside it. Lists are newest first. Creations honour `Idempotency-Key` for 24 hours; changes \
+             bearer token names one workspace; everything but `/v1/me`, the workspaces \
+             themselves and accepting an invitation happens inside it. Lists are newest first. Creations honour `Idempotency-Key` for 24 hours; changes \
              honour `If-Match`.",
         ))
         .build();
@@ -78,6 +82,12 @@ fn documented(version: &str) -> (Router<State>, OpenApi) {
         .routes(routes!(me::get::get))
         .routes(routes!(tenants::create::create))
         .routes(routes!(tenants::activate::activate))
+        .routes(routes!(members::list::list))
+        .routes(routes!(members::update::update, members::delete::delete))
+        .routes(routes!(members::hand_over::hand_over))
+        .routes(routes!(invitations::create::create, invitations::list::list))
+        .routes(routes!(invitations::delete::delete))
+        .routes(routes!(invitations::accept::accept))
         .routes(routes!(projects::create::create, projects::list::list))
         .routes(routes!(projects::get::get, projects::update::update, projects::delete::delete))
         .routes(routes!(manuscripts::create::create, manuscripts::list::list))

@@ -7,6 +7,7 @@ use novelfoundry_api::{Api, Settings};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock, TenantId, UserId};
 use novelfoundry_database::{DatabaseUrl, TenantDb};
 use novelfoundry_embedded::store::{self, Credentials, Limits, ObjectStore};
+use novelfoundry_mail::{MailOptions, Mailer, Sender};
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_testkit::{Database, TestIssuer};
 use novelfoundry_worker::{Worker, WorkerOptions};
@@ -23,7 +24,7 @@ pub(crate) struct App {
     pub(crate) issuer: TestIssuer,
     pub(crate) tenant: TenantDb,
     pub(crate) http: Client,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
     _stop: DropGuard,
 }
 
@@ -151,11 +152,15 @@ impl App {
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let from = Sender::parse("Novels <novels@example.com>").unwrap();
+        let mail = MailOptions::new(from, files.path().join("outbox"), Arc::clone(&clock));
+        let mailer = Mailer::open(mail).unwrap();
         let api = Api {
             tenant: tenant.clone(),
             control,
             store: objects,
             verifier: issuer.verifier.clone(),
+            mailer,
             ids: IdSource::default(),
             clock,
             settings: Settings {
@@ -165,6 +170,7 @@ impl App {
                 upload_expiry: Duration::from_mins(15),
                 download_expiry: Duration::from_mins(5),
                 purge_after: Duration::from_hours(24),
+                sign_in: novelfoundry_api::SignIn::Here { sign_up: true },
                 version: "0.0.0",
             },
         };
@@ -174,7 +180,12 @@ impl App {
             stop.clone(),
         ));
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { url, database, issuer, tenant, http, _files: files, _stop: stop.drop_guard() }
+        Self { url, database, issuer, tenant, http, files, _stop: stop.drop_guard() }
+    }
+
+    /// The directory of the mail that was sent.
+    pub(crate) fn outbox(&self) -> std::path::PathBuf {
+        self.files.path().join("outbox")
     }
 
     pub(crate) async fn writer(&self) -> Writer {

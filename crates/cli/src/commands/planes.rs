@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use novelfoundry_api::{Api, Settings};
+use novelfoundry_api::{Api, Settings, SignIn};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock};
 use novelfoundry_database::{ControlDb, DatabaseUrl, LoginError, PoolOptions, TenantDb};
 use novelfoundry_identity::{Verifier, VerifierOptions};
+use novelfoundry_mail::Mailer;
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_worker::{Worker, WorkerOptions};
 use tokio::net::TcpListener;
@@ -159,33 +160,50 @@ pub(crate) fn url(text: &str) -> Result<Url, Failure> {
     })
 }
 
-/// Puts the API together; `issuer` are the routes of an embedded one.
+/// Where browsers reach the API, and from which pages.
+pub(crate) struct Public {
+    pub(crate) url: String,
+    pub(crate) allowed_origins: Vec<String>,
+}
+
+/// An embedded issuer beside the API, or none.
+pub(crate) struct Beside {
+    pub(crate) routes: Router,
+    pub(crate) sign_in: SignIn,
+}
+
+/// How long the end waits for a mail server; what it has not taken by then is kept in the outbox.
+pub(crate) const MAIL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Puts the API together.
 pub(crate) fn api(
     data: &Data,
     config: &Config,
     verifier: Verifier,
-    public_url: String,
-    allowed_origins: Vec<String>,
-    issuer: Router,
+    mailer: Mailer,
+    public: Public,
+    issuer: Beside,
 ) -> Router {
     let api = Api {
         tenant: data.tenant.clone(),
         control: data.control.clone(),
         store: data.store.clone(),
         verifier,
+        mailer,
         ids: data.ids.clone(),
         clock: Arc::clone(&data.clock),
         settings: Settings {
-            public_url,
-            allowed_origins,
+            public_url: public.url,
+            allowed_origins: public.allowed_origins,
             request_timeout: config.api.request_timeout_seconds.seconds(),
             upload_expiry: config.api.upload_expiry_seconds.seconds(),
             purge_after: config.api.purge_after_seconds.seconds(),
             download_expiry: config.api.download_expiry_seconds.seconds(),
+            sign_in: issuer.sign_in,
             version: VERSION,
         },
     };
-    novelfoundry_api::router(api, issuer)
+    novelfoundry_api::router(api, issuer.routes)
 }
 
 /// Serves until `shutdown`, then answers what is under way.

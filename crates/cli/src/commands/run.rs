@@ -2,13 +2,15 @@
 //! could see past the policies, with no way around.
 
 use axum::Router;
+use novelfoundry_api::SignIn;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Context, interrupt,
     listeners::listen,
-    planes::{self, Trust},
+    mail,
+    planes::{self, Beside, MAIL_PATIENCE, Public, Trust},
     telemetry,
 };
 use crate::output::{Exit, Failure};
@@ -37,13 +39,18 @@ impl Serve {
             () = interrupt.cancelled() => return Ok(Exit::Done),
         };
         let verifier = trust.verifier(data.clock.clone())?;
-        let router = planes::api(&data, config, verifier, public_url.clone(), origins, Router::new());
+        let mailer = mail::mailer(config, &config.embedded.data_dir, &data.clock)?;
+        let public = Public { url: public_url.clone(), allowed_origins: origins };
+        let issuer = Beside { routes: Router::new(), sign_in: SignIn::Elsewhere };
+        let router = planes::api(&data, config, verifier, mailer.clone(), public, issuer);
         let metrics = metrics_tasks(metrics, recorder, &data, &interrupt);
         let address = listener.local_addr().map_or(config.server.listen, |address| address);
         context
             .output
             .say(&format!("Serving on {address}; clients use {public_url}, docs at {public_url}/docs."));
-        planes::serve(listener, router, interrupt).await?;
+        let served = planes::serve(listener, router, interrupt).await;
+        mailer.close(MAIL_PATIENCE).await;
+        served?;
         drop(metrics);
         Ok(Exit::Done)
     }

@@ -143,11 +143,11 @@ settings! {
         postgres_listen: ListenOrOff = "off";
         /// Where the store listens.
         s3_listen: SocketAddr = "127.0.0.1:8788", derived S3_LISTEN;
-        /// Who may sign up by themselves: everybody with `open`, nobody with the others. Accounts are then made by
-        /// `novelfoundry user create`; invitations, which tell `invite` from `closed`, come with members.
+        /// Who may sign up by themselves: everybody with `open`, whoever holds an open invitation to a workspace with
+        /// `invite`, nobody with `closed`. `novelfoundry user create` makes accounts whatever it is.
         signup: Signup = "invite", derived SIGNUP;
     }
-    /// The server that mail is sent by. Without one, each mail is a file in `outbox` in the data directory.
+    /// The server that mail is sent by. Without one, each mail is a file in `outbox` in `embedded.data_dir`.
     smtp: Smtp "smtp." {
         /// The server's name; its certificate must have it.
         host: Optional<Word>;

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use crate::{
     ConfirmedMembership, ControlDb, DbError,
+    queries::memberships,
     query::{FromRow, Query, all, get, optional, parameters, query},
 };
 
@@ -35,9 +36,7 @@ static REMEMBER: Query = query!(
 
 /// Records a person, or their changed address.
 pub async fn remember(db: &ControlDb, user: UserId, email: Option<&str>) -> Result<(), DbError> {
-    // Another issuer's idea of an address may not fit a column; it is shown, never relied on.
-    let email = email.filter(|email| email.chars().count() <= 320 && !email.contains('\0'));
-    db.query(&REMEMBER, parameters![user.as_uuid(), email.map(str::to_owned)]).await.map(drop)
+    db.query(&REMEMBER, parameters![user.as_uuid(), memberships::address(email)]).await.map(drop)
 }
 
 static WORKSPACES: Query = query!(

@@ -6,7 +6,9 @@ mod keys;
 mod recovery;
 mod sessions;
 
-pub use accounts::{accounts, replace_user_metadata, set_disabled, set_password, user_metadata};
+pub use accounts::{
+    accounts, invitation_is_open, replace_user_metadata, set_disabled, set_password, user_metadata,
+};
 pub use keys::{
     KeyState, SigningKey, advance_signing_keys, insert_next_key, replace_signing_key, signing_keys,
 };
@@ -26,6 +28,7 @@ use tokio_postgres::Row;
 
 use crate::{
     DbError, IssuerDb, NewWorkspace,
+    queries::memberships,
     query::{FromRow, Query, get, one, optional, parameters, query},
 };
 
@@ -109,7 +112,11 @@ impl FromRow for Account {
 impl NewWorkspace {
     /// Plans the workspace that is made with an account, the same at every call.
     pub fn for_account(account: &Account) -> Self {
-        Self { tenant_id: account.first_tenant_id, user_id: account.user_id }
+        Self {
+            tenant_id: account.first_tenant_id,
+            user_id: account.user_id,
+            email: memberships::address(Some(account.email())),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod analyses;
 pub mod directory;
 pub mod events;
 pub mod idempotency;
+pub mod invitations;
 pub mod issuer;
 pub mod jobs;
 pub mod manuscripts;

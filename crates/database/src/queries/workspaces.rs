@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use crate::{
     Authority, Call, DbError, NewWorkspace, Refusal, TenantDb,
-    queries::idempotency,
+    queries::{idempotency, memberships},
     query::{FromRow, Query, get, nothing, one, optional, parameters, query},
 };
 
@@ -51,6 +51,11 @@ pub fn present() -> Call<Option<Workspace>> {
 static REQUIRE_ROOM: Query =
     query!("workspaces.require_room", [UUID, UUID], "select app.require_workspace_room($1, $2)");
 
+/// Raises where the person is in a hundred other workspaces.
+pub(crate) fn require_room(user: UserId) -> Call<()> {
+    Call::new(&REQUIRE_ROOM, parameters![user.as_uuid()], nothing)
+}
+
 static INSERT: Query = query!("workspaces.insert", [UUID, TEXT], "select app.create_workspace($1, $2)");
 
 static INSERT_USAGE: Query = query!(
@@ -62,9 +67,9 @@ static INSERT_USAGE: Query = query!(
 
 static INSERT_OWNER: Query = query!(
     "workspaces.insert_owner",
-    [UUID, UUID],
-    "insert into app.memberships (tenant_id, user_id, role)
-     values ($1, $2, 'owner')"
+    [UUID, UUID, TEXT],
+    "insert into app.memberships (tenant_id, user_id, role, email)
+     values ($1, $2, 'owner', $3)"
 );
 
 static INSERT_INDEX: Query = query!(
@@ -85,7 +90,11 @@ static REREAD: Query = query!(
 impl NewWorkspace {
     /// Plans a workspace for the person of a verified token, under a new id.
     pub fn for_claims(claims: &VerifiedClaims, ids: &IdSource) -> Self {
-        Self { tenant_id: TenantId::from_uuid(ids.next()), user_id: claims.user_id() }
+        Self {
+            tenant_id: TenantId::from_uuid(ids.next()),
+            user_id: claims.user_id(),
+            email: memberships::address(claims.email()),
+        }
     }
 
     /// Plans a workspace for the person of a verified token, under the id that belongs to this idempotency key.
@@ -101,6 +110,7 @@ impl NewWorkspace {
         Self {
             tenant_id: TenantId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid()),
             user_id: claims.user_id(),
+            email: memberships::address(claims.email()),
         }
     }
 }
@@ -116,11 +126,11 @@ pub async fn create(
     let user: UserId = workspace.user_id;
     let authority = Authority::from_provisioning(workspace);
     let calls = (
-        Call::new(&REQUIRE_ROOM, parameters![user.as_uuid()], nothing),
+        require_room(user),
         Call::new(&INSERT, parameters![name.to_owned()], nothing),
         key.map(|(key, hash)| idempotency::claim(user, key, hash, workspace.tenant_id.as_uuid())),
         Call::new(&INSERT_USAGE, parameters![], nothing),
-        Call::new(&INSERT_OWNER, parameters![user.as_uuid()], nothing),
+        Call::new(&INSERT_OWNER, parameters![user.as_uuid(), workspace.email.clone()], nothing),
         Call::new(&INSERT_INDEX, parameters![user.as_uuid(), name.to_owned()], nothing),
         Call::new(&REREAD, parameters![], one::<Workspace>),
     );

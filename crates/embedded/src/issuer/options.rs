@@ -19,9 +19,9 @@ pub enum SignUp {
     /// Anybody.
     #[default]
     Open,
-    /// Whoever was invited.
+    /// Whoever holds an open invitation to a workspace.
     Invite,
-    /// Nobody; the operator creates accounts.
+    /// Nobody; the operator creates accounts. Invitations are for those who have one.
     Closed,
 }
 

@@ -3,7 +3,6 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use novelfoundry_core::{Clock, IdSource, SystemClock};
@@ -21,7 +20,7 @@ use super::addresses::Addresses;
 use crate::{
     commands::{
         Context, failures, mail,
-        planes::{self, Data, StoreAccess},
+        planes::{self, Data, MAIL_PATIENCE, StoreAccess},
         secrets::Secrets,
         summary::{DATABASE, Logins},
     },
@@ -34,16 +33,13 @@ const ISSUER_POOL: usize = 4;
 /// What is open besides the pools: migrator, listener for jobs, metrics, an operator's psql.
 const OTHER_CONNECTIONS: usize = 20;
 
-/// How long the end waits for a mail server; what it has not taken by then is kept in the outbox.
-const MAIL_PATIENCE: Duration = Duration::from_secs(3);
-
 /// The parts, each running or open.
 pub(super) struct DataPlane {
     pub(super) data: Data,
     pub(super) issuer: Issuer,
-    /// Whether everybody may sign up.
-    pub(super) is_sign_up_open: bool,
-    mailer: Mailer,
+    /// Who may sign up.
+    pub(super) sign_up: SignUp,
+    pub(super) mailer: Mailer,
     pub(super) store: ObjectStore,
     pub(super) server: Server,
 }
@@ -88,14 +84,14 @@ impl DataPlane {
         let mailer = mail::mailer(config, &data_dir, &clock)?;
         let mut options = issuer_options(context, secrets, addresses, &clock, &ids)?;
         options.mailer = Some(mailer.clone());
-        let is_sign_up_open = options.sign_up == SignUp::Open;
+        let sign_up = options.sign_up;
         let issuer = Issuer::open(options, pools.issuer, pools.control.clone(), pools.tenant.clone())
             .await
             .map_err(|error| {
             Failure::new("The issuer cannot be opened", "Look at the cause, then start again.").because(error)
         })?;
         let data = Data { tenant: pools.tenant, control: pools.control, store: client, clock, ids };
-        Ok(Self { data, issuer, is_sign_up_open, mailer, store, server })
+        Ok(Self { data, issuer, sign_up, mailer, store, server })
     }
 
     /// Waits for mail that is on its way, closes the pools, then stops the database.

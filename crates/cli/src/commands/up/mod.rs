@@ -10,14 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use novelfoundry_api::SignIn;
 use novelfoundry_core::Secret;
-use novelfoundry_embedded::{issuer::Issuer, postgres::DataDirLock, store};
+use novelfoundry_embedded::{
+    issuer::{Issuer, SignUp},
+    postgres::DataDirLock,
+    store,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Context, failures, interrupt,
-    planes::{self, Trust, VERSION},
+    planes::{self, Beside, Public, Trust, VERSION},
     secrets::Secrets,
     state::State,
     summary::Summary,
@@ -66,7 +71,7 @@ impl Up {
             context.output.data(&running.summary.ready(
                 begun.elapsed(),
                 demo_password.as_ref(),
-                running.plane.is_sign_up_open,
+                running.plane.sign_up == SignUp::Open,
             ))?;
         }
         running.until(interrupt).await
@@ -100,13 +105,14 @@ impl Up {
             jwks_url: planes::url(&format!("{local_url}/auth/v1/.well-known/jwks.json"))?,
         };
         let verifier = trust.verifier(Arc::clone(&plane.data.clock))?;
+        let sign_in = SignIn::Here { sign_up: plane.sign_up != SignUp::Closed };
         let router = planes::api(
             &plane.data,
             config,
             verifier,
-            public_url.clone(),
-            addresses.allowed_origins,
-            plane.issuer.router(),
+            plane.mailer.clone(),
+            Public { url: public_url.clone(), allowed_origins: addresses.allowed_origins },
+            Beside { routes: plane.issuer.router(), sign_in },
         );
 
         let state = State {

@@ -38,6 +38,15 @@ impl FromRow for Done {
     }
 }
 
+static INVITATION_IS_OPEN: Query =
+    query!("issuer.invitation_is_open", [BYTEA], "select app.invitation_is_open($1) as done");
+
+/// Tells whether this is the SHA-256 of the token of an invitation that nobody has accepted.
+pub async fn invitation_is_open(db: &IssuerDb, token_hash: [u8; 32]) -> Result<bool, DbError> {
+    let rows = db.query(&INVITATION_IS_OPEN, parameters![token_hash.to_vec()]).await?;
+    one::<Done>(&rows).map(|done| done.0)
+}
+
 static SET_PASSWORD: Query = query!(
     "issuer.set_password",
     [UUID, TEXT, UUID, TIMESTAMPTZ],

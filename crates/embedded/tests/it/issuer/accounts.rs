@@ -208,6 +208,51 @@ async fn a_closed_issuer_lets_only_the_operator_create_accounts() {
 }
 
 #[tokio::test]
+async fn an_open_invitation_admits_where_only_the_invited_may_sign_up() {
+    let token = "0123456789abcdef".repeat(4);
+    for (mode, admitted) in [(SignUp::Invite, true), (SignUp::Closed, false), (SignUp::Open, true)] {
+        let fixture = Fixture::with(|options| options.sign_up = mode).await;
+        let sign_up = async |email: &str, token: Value| {
+            let data = json!({"name": "Anna", "invitation_token": token});
+            fixture.post("/signup", &json!({"email": email, "password": PASSWORD, "data": data})).await
+        };
+        let refused =
+            [json!(token), json!(null), json!(7), json!("x"), json!({"a": 1}), json!("A".repeat(64))];
+        for (number, wrong) in refused.into_iter().enumerate() {
+            let answer = sign_up(&format!("nobody{number}@example.com"), wrong).await;
+            if mode == SignUp::Open {
+                assert_eq!(answer.ok()["user"]["user_metadata"], json!({"name": "Anna"}));
+            } else {
+                answer.is(403, "signup_disabled");
+            }
+        }
+        let invitation = format!(
+            "insert into app.invitation_tokens (token_hash, tenant_id, invitation_id, expires_at)
+             values (sha256('{token}'), gen_random_uuid(), gen_random_uuid(), now() + interval '1 hour')"
+        );
+        fixture.value(&invitation).await;
+        let answer = sign_up("anna@example.com", json!(token)).await;
+        if !admitted {
+            answer.is(403, "signup_disabled");
+            continue;
+        }
+        assert_eq!(answer.ok()["user"]["user_metadata"], json!({"name": "Anna"}), "the token is not kept");
+        let kept = fixture
+            .value("select count(*) from issuer.accounts where user_metadata::text like '%0123456789%'");
+        assert_eq!(kept.await.as_deref(), Some("0"));
+        if mode == SignUp::Invite {
+            for ended in [
+                "expires_at = now()",
+                "expires_at = now() + interval '1 hour', accepted_by = gen_random_uuid()",
+            ] {
+                fixture.value(&format!("update app.invitation_tokens set {ended}")).await;
+                sign_up("berta@example.com", json!(token)).await.is(403, "signup_disabled");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_next_sign_in_does_what_a_crash_left_undone() {
     let fixture = Fixture::start().await;
     let session = fixture.sign_up("anna@example.com").await;
