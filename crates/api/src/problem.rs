@@ -140,6 +140,8 @@ impl From<Refusal> for Problem {
             Refusal::NotAMember => Self::new(ProblemCode::NotAMember),
             Refusal::RoleTooLow => Self::new(ProblemCode::RoleTooLow),
             Refusal::TooManyWorkspaces => Self::new(ProblemCode::TooManyWorkspaces),
+            Refusal::WorkspaceNotFound => Self::new(ProblemCode::TenantNotFound),
+            Refusal::LastOwner => Self::new(ProblemCode::LastOwner),
             Refusal::ProjectNotFound => Self::new(ProblemCode::ProjectNotFound),
             Refusal::ManuscriptNotFound => Self::new(ProblemCode::ManuscriptNotFound),
             Refusal::RevisionNotFound => Self::new(ProblemCode::RevisionNotFound),

@@ -77,6 +77,8 @@ problems! {
         "There is no such revision of this manuscript.";
     AnalysisNotFound "analysis-not-found" 404 "No such analysis"
         "There is no such analysis in this project. A deleted one counts as missing.";
+    LastOwner "last-owner" 409 "The workspace would be left without an owner"
+        "You are its only owner and others are members. Make one of them an owner first, or delete the workspace. `detail` names it where the request did not.";
     TooManyWorkspaces "too-many-workspaces" 409 "You are in as many workspaces as a person may be"
         "A person may be in a hundred workspaces. Leave or delete one before creating another.";
     PreconditionFailed "precondition-failed" 412 "The resource has changed since you read it"

@@ -41,6 +41,10 @@ pub enum Refusal {
     TooManyWorkspaces,
     /// The workspace was made before.
     WorkspaceExists,
+    /// The workspace was never made, or is deleted.
+    WorkspaceNotFound,
+    /// Nobody would be left who owns the workspace.
+    LastOwner,
     /// There is no such project.
     ProjectNotFound,
     /// There is no such manuscript.
@@ -140,6 +144,7 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
         "NF006" => Refusal::IdempotencyMismatch,
         "NF007" => Refusal::WorkspaceExists,
         "NF008" => Refusal::TooManyWorkspaces,
+        "NF009" => Refusal::WorkspaceNotFound,
         "NF010" => Refusal::ProjectNotFound,
         "NF011" => Refusal::ManuscriptNotFound,
         "NF012" => Refusal::RevisionNotFound,
@@ -150,6 +155,7 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
             Refusal::QuotaExceeded { used: used.parse().unwrap_or(0), limit: limit.parse().unwrap_or(0) }
         }
         "NF030" => Refusal::RevisionNotPending,
+        "NF040" => Refusal::LastOwner,
         _ => return None,
     })
 }

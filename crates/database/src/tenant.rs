@@ -23,6 +23,8 @@ static REQUIRE_ROLE: Query =
     query!("tenant.require_role", [UUID, UUID, TEXT], "select app.require_role($1, $2, $3)");
 static REQUIRE_LEASE: Query =
     query!("tenant.require_lease", [UUID, UUID, INT8], "select app.require_lease($1, $2, $3)");
+static REQUIRE_WORKSPACE: Query =
+    query!("tenant.require_workspace", [UUID], "select app.require_workspace($1)");
 static REQUIRE_SETTING: Query =
     query!("tenant.require_setting", [UUID], "select 1 / (app.tenant_id() is not distinct from $1)::int");
 
@@ -277,6 +279,7 @@ impl Guard {
                 (&REQUIRE_LEASE, vec![Box::new(job.as_uuid()), Box::new(fencing_token)])
             }
             Source::Provisioning(_) => (&REQUIRE_SETTING, Vec::new()),
+            Source::Operator => (&REQUIRE_WORKSPACE, Vec::new()),
         };
         let locks = matches!(authority.source(), Source::Job { .. });
         Self { tenant: authority.tenant_id().as_uuid(), query, parameters, locks }

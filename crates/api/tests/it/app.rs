@@ -153,6 +153,7 @@ impl App {
             verifier: issuer.verifier.clone(),
             ids: IdSource::default(),
             clock,
+            erase_account: None,
             settings: Settings {
                 public_url: public_url.unwrap_or_else(|| url.clone()),
                 allowed_origins: vec!["https://app.example.com".into()],
