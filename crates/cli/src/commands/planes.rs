@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use novelfoundry_api::{Api, Settings};
+use novelfoundry_api::{Api, EraseAccount, Settings};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock};
 use novelfoundry_database::{ControlDb, DatabaseUrl, LoginError, PoolOptions, TenantDb};
+use novelfoundry_embedded::issuer::Issuer;
 use novelfoundry_identity::{Verifier, VerifierOptions};
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_worker::{Worker, WorkerOptions};
@@ -159,14 +160,33 @@ pub(crate) fn url(text: &str) -> Result<Url, Failure> {
     })
 }
 
-/// Puts the API together; `issuer` are the routes of an embedded one.
+/// What an embedded issuer gives to the API.
+#[derive(Default)]
+pub(crate) struct EmbeddedIssuer {
+    routes: Router,
+    erase_account: Option<EraseAccount>,
+}
+
+impl EmbeddedIssuer {
+    /// Takes its routes and its way to erase an account.
+    pub(crate) fn of(issuer: &Issuer) -> Self {
+        let eraser = issuer.clone();
+        let erase: EraseAccount = Arc::new(move |user| {
+            let issuer = eraser.clone();
+            Box::pin(async move { issuer.erase_account(user).await })
+        });
+        Self { routes: issuer.router(), erase_account: Some(erase) }
+    }
+}
+
+/// Puts the API together.
 pub(crate) fn api(
     data: &Data,
     config: &Config,
     verifier: Verifier,
     public_url: String,
     allowed_origins: Vec<String>,
-    issuer: Router,
+    issuer: EmbeddedIssuer,
 ) -> Router {
     let api = Api {
         tenant: data.tenant.clone(),
@@ -175,6 +195,7 @@ pub(crate) fn api(
         verifier,
         ids: data.ids.clone(),
         clock: Arc::clone(&data.clock),
+        erase_account: issuer.erase_account,
         settings: Settings {
             public_url,
             allowed_origins,
@@ -185,7 +206,7 @@ pub(crate) fn api(
             version: VERSION,
         },
     };
-    novelfoundry_api::router(api, issuer)
+    novelfoundry_api::router(api, issuer.routes)
 }
 
 /// Serves until `shutdown`, then answers what is under way.

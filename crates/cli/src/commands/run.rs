@@ -1,7 +1,6 @@
 //! `novelfoundry serve` and `worker`: the application plane on a data plane that is elsewhere. Both refuse logins that
 //! could see past the policies, with no way around.
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +36,8 @@ impl Serve {
             () = interrupt.cancelled() => return Ok(Exit::Done),
         };
         let verifier = trust.verifier(data.clock.clone())?;
-        let router = planes::api(&data, config, verifier, public_url.clone(), origins, Router::new());
+        let issuer = planes::EmbeddedIssuer::default();
+        let router = planes::api(&data, config, verifier, public_url.clone(), origins, issuer);
         let metrics = metrics_tasks(metrics, recorder, &data, &interrupt);
         let address = listener.local_addr().map_or(config.server.listen, |address| address);
         context

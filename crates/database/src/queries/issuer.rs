@@ -6,7 +6,9 @@ mod keys;
 mod recovery;
 mod sessions;
 
-pub use accounts::{accounts, replace_user_metadata, set_disabled, set_password, user_metadata};
+pub use accounts::{
+    accounts, erase_account, replace_user_metadata, set_disabled, set_password, user_metadata,
+};
 pub use keys::{
     KeyState, SigningKey, advance_signing_keys, insert_next_key, replace_signing_key, signing_keys,
 };

@@ -54,7 +54,6 @@ pub(crate) async fn delete(
     departure::forget(&state.control, user).await?;
     let Some(erase) = &state.erase_account else { return Ok(Json(Departed { account: "at-issuer" })) };
     erase(user).await?;
-    tracing::info!(user_id = %user, "a person deleted their account");
     Ok(Json(Departed { account: "erased" }))
 }
 

@@ -106,7 +106,7 @@ impl Up {
             verifier,
             public_url.clone(),
             addresses.allowed_origins,
-            plane.issuer.router(),
+            planes::EmbeddedIssuer::of(&plane.issuer),
         );
 
         let state = State {
