@@ -43,9 +43,8 @@ declare
   members bigint;
   owners bigint;
 begin
-  -- Whoever changes who is an owner takes one of these locks: none is counted that is about to go.
+  -- Whatever changes members takes this lock first: nobody is counted who is about to go.
   perform 1 from app.tenants t where t.tenant_id = tenant for no key update;
-  perform 1 from app.memberships m where m.tenant_id = tenant order by m.user_id for update;
   select count(*), count(*) filter (where m.role = 'owner') into members, owners
     from app.memberships m
    where m.tenant_id = tenant;
@@ -58,7 +57,17 @@ begin
   if held = 'owner' and owners = 1 then
     raise exception 'last owner' using errcode = 'NF040';
   end if;
-  delete from app.invitations i where i.tenant_id = tenant and i.accepted_by = member;
+  -- The invitation that they came by holds their address; those that they made would be a way back.
+  delete from app.invitation_tokens t
+   where t.tenant_id = tenant
+     and t.invitation_id = any (
+       array(select i.invitation_id
+               from app.invitations i
+              where i.tenant_id = tenant
+                and (i.accepted_by = member or (i.invited_by = member and i.accepted_by is null))));
+  delete from app.invitations i
+   where i.tenant_id = tenant
+     and (i.accepted_by = member or (i.invited_by = member and i.accepted_by is null));
   delete from app.idempotency_keys k where k.tenant_id = tenant and k.user_id = member;
   delete from app.memberships m where m.tenant_id = tenant and m.user_id = member;
   delete from app.user_tenants u where u.tenant_id = tenant and u.user_id = member;
