@@ -16,11 +16,11 @@ mod routes;
 mod server;
 mod wake;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use novelfoundry_core::{Clock, IdSource};
-use novelfoundry_database::{ControlDb, TenantDb};
+use novelfoundry_core::{Clock, IdSource, UserId};
+use novelfoundry_database::{ControlDb, DbError, TenantDb, workspaces::Deletion};
 use novelfoundry_identity::Verifier;
 use novelfoundry_mail::Mailer;
 use novelfoundry_objects::Store;
@@ -45,9 +45,15 @@ pub struct Api {
     pub ids: IdSource,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Erases a person's account with the issuer, where that is embedded.
+    pub erase_account: Option<EraseAccount>,
     /// What an operator chose.
     pub settings: Settings,
 }
+
+/// Erases a person's account: all sessions end, nothing of the credentials is left. Where there is none it does nothing.
+pub type EraseAccount =
+    Arc<dyn Fn(UserId) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send>> + Send + Sync>;
 
 /// What an operator chooses about the API.
 #[derive(Clone, Debug)]
@@ -100,6 +106,11 @@ impl State {
             .ok()
             .and_then(|wait| now.checked_add(wait).ok())
             .unwrap_or(now)
+    }
+
+    /// Plans the deletion of a workspace now.
+    pub(crate) fn deletion(&self) -> Deletion {
+        Deletion::plan(&self.ids, self.clock.now(), self.settings.purge_after)
     }
 
     /// Wakes the workers, after the commit of what they are to do.

@@ -140,12 +140,13 @@ impl From<Refusal> for Problem {
             Refusal::NotAMember => Self::new(ProblemCode::NotAMember),
             Refusal::RoleTooLow => Self::new(ProblemCode::RoleTooLow),
             Refusal::TooManyWorkspaces => Self::new(ProblemCode::TooManyWorkspaces),
+            Refusal::WorkspaceNotFound => Self::new(ProblemCode::TenantNotFound),
+            Refusal::LastOwner => Self::new(ProblemCode::LastOwner),
             Refusal::ProjectNotFound => Self::new(ProblemCode::ProjectNotFound),
             Refusal::ManuscriptNotFound => Self::new(ProblemCode::ManuscriptNotFound),
             Refusal::RevisionNotFound => Self::new(ProblemCode::RevisionNotFound),
             Refusal::MemberNotFound => Self::new(ProblemCode::MemberNotFound),
             Refusal::InvitationNotFound => Self::new(ProblemCode::InvitationNotFound),
-            Refusal::LastOwner => Self::new(ProblemCode::LastOwner),
             Refusal::TooManyInvitations => {
                 let mut problem = Self::new(ProblemCode::RateLimited)
                     .with_detail("a workspace may make a hundred invitations a day");

@@ -16,6 +16,8 @@ pub enum JobKind {
     SettleUpload,
     /// Deletes the objects and rows of what was marked deleted.
     PurgeObjects,
+    /// Deletes the objects and rows of a deleted workspace.
+    PurgeWorkspace,
 }
 
 /// Says that a text names no kind of job.
@@ -25,7 +27,8 @@ pub struct UnknownJobKind;
 
 impl JobKind {
     /// Every kind there is.
-    pub const ALL: &'static [Self] = &[Self::AnalyzeManuscript, Self::SettleUpload, Self::PurgeObjects];
+    pub const ALL: &'static [Self] =
+        &[Self::AnalyzeManuscript, Self::SettleUpload, Self::PurgeObjects, Self::PurgeWorkspace];
 
     /// Returns the name that is stored and shown.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +36,7 @@ impl JobKind {
             Self::AnalyzeManuscript => "analyze_manuscript",
             Self::SettleUpload => "settle_upload",
             Self::PurgeObjects => "purge_objects",
+            Self::PurgeWorkspace => "purge_workspace",
         }
     }
 }
@@ -69,6 +73,10 @@ impl JobPayload for PurgeObjects {
     const KIND: JobKind = JobKind::PurgeObjects;
 }
 
+impl JobPayload for PurgeWorkspace {
+    const KIND: JobKind = JobKind::PurgeWorkspace;
+}
+
 /// Names the revision that [`JobKind::AnalyzeManuscript`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnalyzeManuscript {
@@ -99,6 +107,10 @@ pub struct PurgeObjects {
     /// The one manuscript, or none where the whole project was deleted.
     pub manuscript_id: Option<ManuscriptId>,
 }
+
+/// What [`JobKind::PurgeWorkspace`] clears away is the job's own workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgeWorkspace {}
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,9 @@ pub use id::{
     AnalysisId, IdError, IdSource, InvitationId, JobId, ManuscriptId, ProjectId, RevisionId, SessionId,
     TenantId, UserId,
 };
-pub use job::{AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, SettleUpload, UnknownJobKind};
+pub use job::{
+    AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, PurgeWorkspace, SettleUpload, UnknownJobKind,
+};
 pub use problem::{ProblemCode, ProblemDefinition};
 pub use report::report;
 pub use role::{Role, UnknownRole};

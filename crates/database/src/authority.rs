@@ -4,7 +4,7 @@
 use novelfoundry_core::{InvitationId, JobId, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 
-use crate::queries::jobs::ClaimedJob;
+use crate::{operator::Operator, queries::jobs::ClaimedJob};
 
 /// The right to act inside one tenant.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub(crate) enum Source {
     Provisioning(UserId),
     /// Whoever holds an invitation; that it is good is checked by each transaction.
     Invitation { invitation: InvitationId, token_hash: [u8; 32], user: UserId },
+    /// The operator, in a workspace that lives.
+    Operator,
 }
 
 impl Authority {
@@ -38,6 +40,16 @@ impl Authority {
             tenant: job.tenant_id(),
             source: Source::Job { job: job.job_id(), fencing_token: job.fencing_token() },
         }
+    }
+
+    /// Takes a workspace that the directory lists for the person of a verified token.
+    pub fn from_directory(membership: &ConfirmedMembership) -> Self {
+        Self { tenant: membership.tenant_id, source: Source::Member(membership.user_id) }
+    }
+
+    /// Takes a workspace that the operator names.
+    pub fn from_operator(_: &Operator, tenant: TenantId) -> Self {
+        Self { tenant, source: Source::Operator }
     }
 
     /// Takes a workspace that is being made. Only the code that makes one may ask: no member is checked.
@@ -65,11 +77,11 @@ impl Authority {
         self.tenant
     }
 
-    /// Returns the acting person; `None` for a worker.
+    /// Returns the acting person; `None` for a worker and for the operator.
     pub fn user_id(&self) -> Option<UserId> {
         match self.source {
             Source::Member(user) | Source::Provisioning(user) | Source::Invitation { user, .. } => Some(user),
-            Source::Job { .. } => None,
+            Source::Job { .. } | Source::Operator => None,
         }
     }
 

@@ -41,6 +41,10 @@ pub enum Refusal {
     TooManyWorkspaces,
     /// The workspace was made before.
     WorkspaceExists,
+    /// The workspace was never made, or is deleted.
+    WorkspaceNotFound,
+    /// Nobody would be left who owns the workspace.
+    LastOwner,
     /// There is no such project.
     ProjectNotFound,
     /// There is no such manuscript.
@@ -63,8 +67,6 @@ pub enum Refusal {
     },
     /// The revision is not pending any more, or does not exist.
     RevisionNotPending,
-    /// The workspace would be left without an owner.
-    LastOwner,
     /// There is no such member.
     MemberNotFound,
     /// There is no such invitation, or it is used, expired or withdrawn.
@@ -148,6 +150,7 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
         "NF006" => Refusal::IdempotencyMismatch,
         "NF007" => Refusal::WorkspaceExists,
         "NF008" => Refusal::TooManyWorkspaces,
+        "NF009" => Refusal::WorkspaceNotFound,
         "NF010" => Refusal::ProjectNotFound,
         "NF011" => Refusal::ManuscriptNotFound,
         "NF012" => Refusal::RevisionNotFound,

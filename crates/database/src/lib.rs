@@ -9,6 +9,7 @@ mod error;
 mod issuer_db;
 mod login;
 mod migrate;
+mod operator;
 mod pool;
 pub mod probe;
 mod queries;
@@ -18,7 +19,7 @@ mod tls;
 mod url;
 
 pub use authority::{Authority, ConfirmedMembership, NewWorkspace, RedeemedInvitation};
-pub use catalogue::{Kind, TABLES, Table};
+pub use catalogue::{Kind, Purge, TABLES, Table};
 pub use connect::{Statements, connect_check};
 pub use control::ControlDb;
 pub use error::{DbError, Refusal};
@@ -28,10 +29,11 @@ pub use migrate::{
     MIGRATIONS, MigrateError, Migration, Migrator, Passwords, Progress, RoleNames, RuntimeLogins,
     newest_version,
 };
+pub use operator::{Operator, OperatorError};
 pub use pool::PoolOptions;
 pub use queries::{
-    analyses, directory, events, idempotency, invitations, issuer, jobs, manuscripts, memberships, projects,
-    purge, revisions, tombstones, workspaces,
+    analyses, departure, directory, events, idempotency, invitations, issuer, jobs, manuscripts, memberships,
+    projects, purge, revisions, tombstones, workspaces,
 };
 pub use query::{Call, Page, Position};
 pub use tenant::{Pipeline, TenantDb, TenantTx};

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::DbError;
 
 /// A constant statement. A name leads its text, so that it shows in `pg_stat_activity` and in the server's log.
+#[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) text: &'static str,
     pub(crate) types: &'static [Type],

@@ -28,6 +28,8 @@ static REQUIRE_INVITATION: Query = query!(
     [UUID, BYTEA, UUID, UUID],
     "select app.require_invitation($1, $2, $3, $4)"
 );
+static REQUIRE_WORKSPACE: Query =
+    query!("tenant.require_workspace", [UUID], "select app.require_workspace($1)");
 static REQUIRE_SETTING: Query =
     query!("tenant.require_setting", [UUID], "select 1 / (app.tenant_id() is not distinct from $1)::int");
 
@@ -283,6 +285,7 @@ impl Guard {
                 vec![Box::new(token_hash.to_vec()), Box::new(invitation.as_uuid()), Box::new(user.as_uuid())],
             ),
             Source::Provisioning(_) => (&REQUIRE_SETTING, Vec::new()),
+            Source::Operator => (&REQUIRE_WORKSPACE, Vec::new()),
         };
         let locks = matches!(authority.source(), Source::Job { .. });
         Self { tenant: authority.tenant_id().as_uuid(), query, parameters, locks }

@@ -1,3 +1,4 @@
 //! The signed-in person.
 
+pub(crate) mod delete;
 pub(crate) mod get;

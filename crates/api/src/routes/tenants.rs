@@ -2,3 +2,4 @@
 
 pub(crate) mod activate;
 pub(crate) mod create;
+pub(crate) mod delete;

@@ -48,6 +48,7 @@ async fn foreign_equals_missing_for_every_operation() {
         (Method::GET, analysis.clone(), None),
         (Method::DELETE, analysis, None),
         (Method::POST, format!("/v1/tenants/{}/activate", anna.tenant), None),
+        (Method::DELETE, format!("/v1/tenants/{}", anna.tenant), None),
     ];
     for (method, path, body) in operations {
         let send = async |path: &str| {

@@ -16,6 +16,7 @@ mod state;
 mod status;
 mod summary;
 mod telemetry;
+mod tenant;
 mod tombstones;
 mod up;
 mod user;
@@ -47,6 +48,9 @@ pub(crate) enum Command {
     /// The earlier name of `user`
     #[command(subcommand, hide = true)]
     Account(user::AccountCommand),
+    /// Manages workspaces
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
     /// Manages what is known of deleted files
     #[command(subcommand)]
     Tombstones(tombstones::TombstonesCommand),
@@ -89,6 +93,7 @@ impl Command {
                 Self::Doctor(doctor) => Box::pin(doctor.run(context)).await,
                 Self::User(user) => Box::pin(user.run(&context)).await,
                 Self::Account(account) => Box::pin(account.run(&context)).await,
+                Self::Tenant(tenant) => Box::pin(tenant.run(&context)).await,
                 Self::Tombstones(tombstones) => Box::pin(tombstones.run(context)).await,
                 Self::Env(_) | Self::Config(_) => Ok(Exit::Done),
             }

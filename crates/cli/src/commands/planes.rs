@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use novelfoundry_api::{Api, Settings, SignIn};
+use novelfoundry_api::{Api, EraseAccount, Settings, SignIn};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock};
 use novelfoundry_database::{ControlDb, DatabaseUrl, LoginError, PoolOptions, TenantDb};
+use novelfoundry_embedded::issuer::Issuer;
 use novelfoundry_identity::{Verifier, VerifierOptions};
 use novelfoundry_mail::Mailer;
 use novelfoundry_objects::{Store, StoreOptions};
@@ -168,8 +169,26 @@ pub(crate) struct Public {
 
 /// An embedded issuer beside the API, or none.
 pub(crate) struct Beside {
-    pub(crate) routes: Router,
-    pub(crate) sign_in: SignIn,
+    routes: Router,
+    sign_in: SignIn,
+    erase_account: Option<EraseAccount>,
+}
+
+impl Beside {
+    /// People sign in elsewhere.
+    pub(crate) fn nothing() -> Self {
+        Self { routes: Router::new(), sign_in: SignIn::Elsewhere, erase_account: None }
+    }
+
+    /// Takes the issuer's routes and its way to erase an account.
+    pub(crate) fn issuer(issuer: &Issuer, sign_in: SignIn) -> Self {
+        let eraser = issuer.clone();
+        let erase: EraseAccount = Arc::new(move |user| {
+            let issuer = eraser.clone();
+            Box::pin(async move { issuer.erase_account(user).await })
+        });
+        Self { routes: issuer.router(), sign_in, erase_account: Some(erase) }
+    }
 }
 
 /// How long the end waits for a mail server; what it has not taken by then is kept in the outbox.
@@ -192,6 +211,7 @@ pub(crate) fn api(
         mailer,
         ids: data.ids.clone(),
         clock: Arc::clone(&data.clock),
+        erase_account: issuer.erase_account,
         settings: Settings {
             public_url: public.url,
             allowed_origins: public.allowed_origins,

@@ -1,8 +1,6 @@
 //! `novelfoundry serve` and `worker`: the application plane on a data plane that is elsewhere. Both refuse logins that
 //! could see past the policies, with no way around.
 
-use axum::Router;
-use novelfoundry_api::SignIn;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +39,7 @@ impl Serve {
         let verifier = trust.verifier(data.clock.clone())?;
         let mailer = mail::mailer(config, &config.embedded.data_dir, &data.clock)?;
         let public = Public { url: public_url.clone(), allowed_origins: origins };
-        let issuer = Beside { routes: Router::new(), sign_in: SignIn::Elsewhere };
+        let issuer = Beside::nothing();
         let router = planes::api(&data, config, verifier, mailer.clone(), public, issuer);
         let metrics = metrics_tasks(metrics, recorder, &data, &interrupt);
         let address = listener.local_addr().map_or(config.server.listen, |address| address);

@@ -9,5 +9,6 @@ mod lifecycle;
 mod planes;
 mod refusals;
 mod support;
+mod tenant;
 mod tombstones;
 mod user;

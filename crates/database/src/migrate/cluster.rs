@@ -108,7 +108,7 @@ pub(super) async fn distribute(client: &Client) -> Result<(), MigrateError> {
     let mut statements =
         vec!["begin".to_owned(), "set local citus.multi_shard_modify_mode = 'sequential'".to_owned()];
     statements.extend(foreign_keys.iter().map(|key| key.drop.clone()));
-    for Table { name, kind } in local {
+    for Table { name, kind, .. } in local {
         if *kind == Kind::Tenant {
             let beside = if *name == ROOT { "none".to_owned() } else { format!("app.{ROOT}") };
             statements.push(format!(

@@ -55,6 +55,7 @@ migrations! {
     9 "0009_tombstones",
     10 "0010_account_recovery",
     11 "0011_people",
+    12 "0012_deletion",
 }
 
 /// Returns the version that `migrations` lead to.

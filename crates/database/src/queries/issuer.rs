@@ -7,7 +7,8 @@ mod recovery;
 mod sessions;
 
 pub use accounts::{
-    accounts, invitation_is_open, replace_user_metadata, set_disabled, set_password, user_metadata,
+    accounts, erase_account, invitation_is_open, replace_user_metadata, set_disabled, set_password,
+    user_metadata,
 };
 pub use keys::{
     KeyState, SigningKey, advance_signing_keys, insert_next_key, replace_signing_key, signing_keys,

@@ -93,6 +93,19 @@ pub fn cancel_under(kind: JobKind, project: ProjectId, manuscript: Option<Manusc
     )
 }
 
+static CANCEL_ALL_BUT: Query = query!(
+    "jobs.cancel_all_but",
+    [UUID, TEXT],
+    "update app.jobs
+        set state = 'cancelled', finished_at = now()
+      where tenant_id = $1 and kind <> $2 and state in ('queued', 'running')"
+);
+
+/// Cancels all unfinished jobs of the workspace but those of a kind.
+pub fn cancel_all_but(kind: JobKind) -> Call<()> {
+    Call::new(&CANCEL_ALL_BUT, parameters![kind.as_str()], nothing)
+}
+
 /// A job that this worker holds. Only claiming makes one.
 #[derive(Clone, Debug)]
 pub struct ClaimedJob {

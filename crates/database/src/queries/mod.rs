@@ -1,6 +1,7 @@
 //! One file of statements an aggregate. `$1` of every tenant statement is the tenant, put there by the transaction.
 
 pub mod analyses;
+pub mod departure;
 pub mod directory;
 pub mod events;
 pub mod idempotency;

@@ -1,4 +1,7 @@
-//! Purging what was marked deleted: children first, in bounded batches, never by ON DELETE CASCADE.
+//! Purging what was marked deleted: children first, in bounded batches, never by ON DELETE CASCADE. Below: of a project or
+//! manuscript; [`workspace`]: of a whole workspace.
+
+pub mod workspace;
 
 use std::time::Duration;
 

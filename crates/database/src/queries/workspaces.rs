@@ -1,14 +1,17 @@
-//! Workspaces: making one, reading the present one.
+//! Workspaces: making one, reading the present one, deleting one.
 
-use jiff::Timestamp;
-use novelfoundry_core::{IdSource, Role, TenantId, UserId};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use novelfoundry_core::{IdSource, JobId, JobKind, PurgeWorkspace, Role, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::{
-    Authority, Call, DbError, NewWorkspace, Refusal, TenantDb,
-    queries::{idempotency, memberships},
-    query::{FromRow, Query, get, nothing, one, optional, parameters, query},
+    Authority, Call, ControlDb, DbError, NewWorkspace, Refusal, TenantDb, TenantTx,
+    queries::{events, idempotency, jobs, memberships},
+    query::{FromRow, Query, all, get, nothing, one, optional, parameters, query},
 };
 
 /// A workspace.
@@ -162,4 +165,144 @@ pub async fn made_before(
         return Err(DbError::Refused(Refusal::IdempotencyMismatch));
     }
     Ok(present)
+}
+
+/// How long a request that began before the deletion may go on writing; more than any login's time for a transaction.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a deletion of a workspace leaves behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Deletion {
+    purge: JobId,
+    purge_at: Timestamp,
+    event: Uuid,
+}
+
+impl Deletion {
+    /// Plans one, to be purged `purge_after` it, but not while a request may still be writing.
+    pub fn plan(ids: &IdSource, now: Timestamp, purge_after: Duration) -> Self {
+        let wait = SignedDuration::try_from(purge_after).unwrap_or(SignedDuration::MAX).max(UNDER_WAY);
+        Self {
+            purge: JobId::from_uuid(ids.next()),
+            purge_at: now.checked_add(wait).unwrap_or(Timestamp::MAX),
+            event: ids.next(),
+        }
+    }
+
+    /// Returns when the workspace's rows and files are to be purged.
+    pub fn purge_at(&self) -> Timestamp {
+        self.purge_at
+    }
+}
+
+static MARK_DELETED: Query = query!(
+    "workspaces.mark_deleted",
+    [UUID],
+    "update app.tenants
+        set deleted_at = now(), updated_at = now(), version = version + 1
+      where tenant_id = $1 and deleted_at is null
+     returning tenant_id, name, plan_id, created_at"
+);
+
+static DELETE_INVITATION_TOKENS: Query = query!(
+    "workspaces.delete_invitation_tokens",
+    [UUID],
+    "delete from app.invitation_tokens
+      where tenant_id = $1"
+);
+
+static DELETE_MEMBERSHIPS: Query = query!(
+    "workspaces.delete_memberships",
+    [UUID],
+    "delete from app.memberships
+      where tenant_id = $1"
+);
+
+static DELETE_INDEX: Query = query!(
+    "workspaces.delete_index",
+    [UUID],
+    "delete from app.user_tenants
+      where tenant_id = $1"
+);
+
+/// Deletes the authority's workspace: nobody is a member of it any more, nothing works for it, and its purge waits. False
+/// where it was deleted before.
+pub async fn delete(db: &TenantDb, authority: &Authority, deletion: Deletion) -> Result<bool, DbError> {
+    let actor = authority.user_id();
+    db.run(authority, Role::Owner, "workspaces.delete", |tx| Box::pin(delete_in(tx, actor, deletion))).await
+}
+
+/// Does the same inside a transaction whose guard has settled who may.
+pub(super) async fn delete_in(
+    tx: &mut TenantTx,
+    actor: Option<UserId>,
+    deletion: Deletion,
+) -> Result<bool, DbError> {
+    let marked = tx.send(&Call::new(&MARK_DELETED, parameters![], optional::<Workspace>)).await?;
+    if marked.is_none() {
+        return Ok(false);
+    }
+    // Tokens before members: whoever holds a token now becomes a member first, and then goes with the others.
+    let consequences = (
+        Call::new(&DELETE_INVITATION_TOKENS, parameters![], nothing),
+        Call::new(&DELETE_MEMBERSHIPS, parameters![], nothing),
+        Call::new(&DELETE_INDEX, parameters![], nothing),
+        jobs::cancel_all_but(JobKind::PurgeWorkspace),
+        jobs::insert(deletion.purge, &PurgeWorkspace {}, Some(deletion.purge_at)),
+        events::record_audit(deletion.event, actor, "workspace.deleted", None),
+    );
+    tx.send(&consequences).await?;
+    Ok(true)
+}
+
+/// A workspace as the operator sees it.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Its id.
+    pub tenant_id: TenantId,
+    /// Its name; `None` once it is deleted.
+    pub name: Option<String>,
+    /// How many people are in it.
+    pub members: i64,
+    /// When its purge is due, or was taken up, where it is deleted.
+    pub purge_at: Option<Timestamp>,
+}
+
+impl FromRow for Overview {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            tenant_id: TenantId::from_uuid(get(row, "tenant_id")?),
+            name: get(row, "name")?,
+            members: get(row, "members")?,
+            purge_at: get(row, "purge_at")?,
+        })
+    }
+}
+
+static OVERVIEW: Query = query!(
+    "workspaces.overview",
+    [UUID, INT8],
+    "select tenant_id, max(name) as name, sum(members)::bigint as members, max(purge_at) as purge_at
+       from (
+         (select tenant_id, max(tenant_name) as name, count(*) as members, null::timestamptz as purge_at
+            from app.user_tenants
+           where $1::uuid is null or tenant_id > $1
+           group by tenant_id
+           order by tenant_id
+           limit $2)
+         union all
+         (select tenant_id, null, 0, run_at
+            from app.jobs
+           where kind = 'purge_workspace' and finished_at is null and ($1::uuid is null or tenant_id > $1)
+           order by tenant_id
+           limit $2)
+       ) known
+      group by tenant_id
+      order by tenant_id
+      limit $2"
+);
+
+/// Lists workspaces that have members or wait for their purge, by id, from behind `after` on.
+pub async fn overview(db: &ControlDb, after: Option<TenantId>, limit: u16) -> Result<Vec<Overview>, DbError> {
+    all(&db.read(&OVERVIEW, parameters![after.map(TenantId::as_uuid), i64::from(limit)]).await?)
 }

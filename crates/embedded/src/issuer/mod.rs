@@ -27,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use novelfoundry_core::{TenantId, UserId};
 use novelfoundry_database::{
-    ControlDb, IssuerDb, TenantDb,
+    ControlDb, DbError, IssuerDb, TenantDb,
     issuer::{self as queries, Account, NewAccount},
 };
 use serde_json::{Map, Value};
@@ -95,6 +95,14 @@ impl Issuer {
         let email = Email::parse(email).ok_or(AccountError::Email)?;
         let account = self.open_account(email, password.to_owned(), user_metadata).await?;
         Ok(CreatedAccount { user_id: account.user_id(), tenant_id: account.first_tenant_id() })
+    }
+
+    /// Erases a person's account: the sessions end, credentials and address are forgotten. Access tokens already given stay
+    /// good until they run out. Does nothing where there is no account, so that it may be repeated.
+    pub async fn erase_account(&self, user: UserId) -> Result<(), DbError> {
+        queries::erase_account(&self.0.db, user).await?;
+        tracing::info!(user_id = %user, "account erased");
+        Ok(())
     }
 
     /// Publishes a new signing key, which signs once every cache of the key set has it; the present one then verifies

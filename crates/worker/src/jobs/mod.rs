@@ -2,6 +2,7 @@
 
 mod analyze_manuscript;
 mod purge_objects;
+mod purge_workspace;
 mod settle_upload;
 
 use std::time::Duration;
@@ -91,6 +92,7 @@ impl<'a> Task<'a> {
             JobKind::AnalyzeManuscript => Box::pin(analyze_manuscript::run(self, self.payload()?)).await,
             JobKind::SettleUpload => settle_upload::run(self, self.payload()?).await,
             JobKind::PurgeObjects => purge_objects::run(self, self.payload()?).await,
+            JobKind::PurgeWorkspace => purge_workspace::run(self).await,
         }
     }
 
@@ -139,11 +141,15 @@ impl<'a> Task<'a> {
 
     /// Records that an object stays deleted: nothing can be uploaded in its place a while after its ticket has ended.
     fn bury(&self, object_key: &str, ticket_ends: Timestamp) -> Call<()> {
-        let due_at = ticket_ends.saturating_add(LATE_UPLOAD).unwrap_or(ticket_ends);
-        purge::bury(object_key.to_owned(), due_at, self.backup_retention)
+        purge::bury(object_key.to_owned(), late_upload(ticket_ends), self.backup_retention)
     }
 
     fn payload<T: DeserializeOwned>(&self) -> Result<T, JobError> {
         T::deserialize(self.job.payload()).map_err(JobError::Payload)
     }
+}
+
+/// Returns from when on no ticket that ends then can put its object back.
+fn late_upload(ticket_ends: Timestamp) -> Timestamp {
+    ticket_ends.saturating_add(LATE_UPLOAD).unwrap_or(ticket_ends)
 }

@@ -7,7 +7,6 @@ use novelfoundry_database::{
     Call,
     jobs::{self, End},
     purge,
-    purge::Doomed,
 };
 use novelfoundry_objects::ObjectKey;
 
@@ -26,7 +25,7 @@ pub(super) async fn run(task: &Task<'_>, payload: PurgeObjects) -> Result<Ended,
             break;
         }
         for some in doomed.chunks(TOGETHER) {
-            delete_objects(task, some).await?;
+            delete_objects(task, some.iter().map(|revision| revision.object_key.as_str())).await?;
             let calls: Vec<Call<()>> = some
                 .iter()
                 .flat_map(|revision| {
@@ -44,9 +43,11 @@ pub(super) async fn run(task: &Task<'_>, payload: PurgeObjects) -> Result<Ended,
 }
 
 /// Deletes the objects while no transaction is open: a row without its object is found again, not so the reverse.
-async fn delete_objects(task: &Task<'_>, doomed: &[Doomed]) -> Result<(), JobError> {
-    let keys =
-        doomed.iter().map(|revision| revision.object_key.parse()).collect::<Result<Vec<ObjectKey>, _>>()?;
+pub(super) async fn delete_objects<'a>(
+    task: &Task<'_>,
+    keys: impl Iterator<Item = &'a str>,
+) -> Result<(), JobError> {
+    let keys = keys.map(str::parse).collect::<Result<Vec<ObjectKey>, _>>()?;
     let deleted = stream::iter(keys)
         .map(async |key| task.store.delete(&key).await)
         .buffer_unordered(TOGETHER)

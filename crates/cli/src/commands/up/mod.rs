@@ -112,7 +112,7 @@ impl Up {
             verifier,
             plane.mailer.clone(),
             Public { url: public_url.clone(), allowed_origins: addresses.allowed_origins },
-            Beside { routes: plane.issuer.router(), sign_in },
+            Beside::issuer(&plane.issuer, sign_in),
         );
 
         let state = State {

@@ -92,6 +92,13 @@ pub async fn set_disabled(
     one::<Person>(&db.query(&SET_DISABLED, values).await?).map(|person| person.0)
 }
 
+static ERASE_ACCOUNT: Query = query!("issuer.erase_account", [UUID], "select issuer.erase_account($1)");
+
+/// Ends all sessions of a person and forgets the account; does nothing where there is none.
+pub async fn erase_account(db: &IssuerDb, user: UserId) -> Result<(), DbError> {
+    db.query(&ERASE_ACCOUNT, parameters![user.as_uuid()]).await.map(drop)
+}
+
 struct Text(String);
 
 impl FromRow for Text {

@@ -1,0 +1,85 @@
+//! `novelfoundry tenant`: what the operator does about workspaces. The owner's credential entitles to it; the rows are
+//! reached inside a tenant transaction of the tenant login nonetheless, and a deletion leaves its mark in the workspace's
+//! own log of changes.
+
+mod delete;
+mod list;
+
+use novelfoundry_database::{ControlDb, DatabaseUrl, Operator, OperatorError, PoolOptions, TenantDb};
+
+use super::{Context, doctor, failures, planes, status, summary::Logins};
+use crate::{
+    config::Config,
+    output::{Exit, Failure},
+};
+
+/// Manages workspaces
+#[derive(clap::Subcommand)]
+pub(crate) enum TenantCommand {
+    List(list::List),
+    Delete(delete::Delete),
+}
+
+impl TenantCommand {
+    /// Runs the command.
+    pub(crate) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::List(list) => Box::pin(list.run(context)).await,
+            Self::Delete(delete) => Box::pin(delete.run(context)).await,
+        }
+    }
+}
+
+/// What a command stands on.
+struct Desk {
+    operator: Operator,
+    tenant: TenantDb,
+    control: ControlDb,
+    config: Config,
+}
+
+/// Opens both pools for whoever has the owner's credential: `DATABASE_OWNER_URL`, or the data directory of an embedded
+/// installation that runs.
+async fn desk(context: &Context) -> Result<Desk, Failure> {
+    let (config, embedded) = doctor::subject(context)?;
+    let (owner, roles) = if embedded.is_some() {
+        let (data_dir, state, secrets) = status::open(context)?;
+        let roles = novelfoundry_database::RoleNames::with_prefix(&state.role_prefix)
+            .unwrap_or_else(|| config.database.role_prefix.names().clone());
+        (Logins::of(&data_dir, &state, &secrets)?.owner, roles)
+    } else {
+        (config.database.owner_url.need()?.clone(), config.database.role_prefix.names().clone())
+    };
+    let (tenant_url, control_url) =
+        (config.database.url.need()?.clone(), config.database.control_url.need()?.clone());
+    same_database(&owner, &tenant_url)?;
+    let operator = Operator::prove(&owner, &roles).await.map_err(|error| match error {
+        OperatorError::Database(error) => failures::database("The owner's login cannot be used", &error),
+        OperatorError::NotTheOwner { .. } => {
+            Failure::new("Only the owner may do this", "Give DATABASE_OWNER_URL the login that migrates.")
+                .because(error)
+                .exit(Exit::Refused)
+        }
+    })?;
+    let options = PoolOptions { size: 2, ..planes::pool_options(&config) };
+    let name = "novelfoundry/tenant";
+    let tenant = TenantDb::connect(&tenant_url, name, options)
+        .await
+        .map_err(|error| failures::login("tenant", error))?;
+    let control = ControlDb::connect(&control_url, name, options)
+        .await
+        .map_err(|error| failures::login("control", error))?;
+    Ok(Desk { operator, tenant, control, config })
+}
+
+/// The right over one database is none over another.
+fn same_database(owner: &DatabaseUrl, tenant: &DatabaseUrl) -> Result<(), Failure> {
+    if owner.database == tenant.database {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("DATABASE_OWNER_URL names the database {}, DATABASE_URL {}", owner.database, tenant.database),
+        "Give both the URL of the same database.",
+    )
+    .exit(Exit::Refused))
+}
