@@ -16,6 +16,8 @@ pub enum JobKind {
     SettleUpload,
     /// Deletes the objects and rows of what was marked deleted.
     PurgeObjects,
+    /// Puts back what a crash between two nodes' commits has lost; the job's id is the workspace's.
+    ReconcileWorkspace,
 }
 
 /// Says that a text names no kind of job.
@@ -25,7 +27,8 @@ pub struct UnknownJobKind;
 
 impl JobKind {
     /// Every kind there is.
-    pub const ALL: &'static [Self] = &[Self::AnalyzeManuscript, Self::SettleUpload, Self::PurgeObjects];
+    pub const ALL: &'static [Self] =
+        &[Self::AnalyzeManuscript, Self::SettleUpload, Self::PurgeObjects, Self::ReconcileWorkspace];
 
     /// Returns the name that is stored and shown.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +36,7 @@ impl JobKind {
             Self::AnalyzeManuscript => "analyze_manuscript",
             Self::SettleUpload => "settle_upload",
             Self::PurgeObjects => "purge_objects",
+            Self::ReconcileWorkspace => "reconcile_workspace",
         }
     }
 }
@@ -69,6 +73,10 @@ impl JobPayload for PurgeObjects {
     const KIND: JobKind = JobKind::PurgeObjects;
 }
 
+impl JobPayload for ReconcileWorkspace {
+    const KIND: JobKind = JobKind::ReconcileWorkspace;
+}
+
 /// Names the revision that [`JobKind::AnalyzeManuscript`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnalyzeManuscript {
@@ -90,6 +98,10 @@ pub struct SettleUpload {
     /// The revision.
     pub revision_id: RevisionId,
 }
+
+/// Needs nothing but the workspace: [`JobKind::ReconcileWorkspace`] looks at all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileWorkspace {}
 
 /// Names what [`JobKind::PurgeObjects`] clears away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

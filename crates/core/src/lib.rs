@@ -13,7 +13,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use id::{
     AnalysisId, IdError, IdSource, JobId, ManuscriptId, ProjectId, RevisionId, SessionId, TenantId, UserId,
 };
-pub use job::{AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, SettleUpload, UnknownJobKind};
+pub use job::{
+    AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, ReconcileWorkspace, SettleUpload, UnknownJobKind,
+};
 pub use problem::{ProblemCode, ProblemDefinition};
 pub use report::report;
 pub use role::{Role, UnknownRole};

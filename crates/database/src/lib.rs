@@ -31,7 +31,7 @@ pub use migrate::{
 pub use pool::PoolOptions;
 pub use queries::{
     analyses, directory, events, idempotency, issuer, jobs, manuscripts, memberships, projects, purge,
-    revisions, tombstones, workspaces,
+    reconcile, revisions, tombstones, workspaces,
 };
 pub use query::{Call, Page, Position};
 pub use tenant::{Pipeline, TenantDb, TenantTx};

@@ -9,6 +9,7 @@ mod foreign;
 mod hostile_bodies;
 mod journey;
 mod lists;
+mod lost_rows;
 mod metrics;
 mod repeats;
 mod stalls;

@@ -54,6 +54,7 @@ migrations! {
     8 "0008_workspace_limit",
     9 "0009_tombstones",
     10 "0010_account_recovery",
+    13 "0013_reconcile",
 }
 
 /// Returns the version that `migrations` lead to.

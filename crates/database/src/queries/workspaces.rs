@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use crate::{
     Authority, Call, DbError, NewWorkspace, Refusal, TenantDb,
-    queries::idempotency,
+    queries::{idempotency, reconcile},
     query::{FromRow, Query, get, nothing, one, optional, parameters, query},
 };
 
@@ -129,16 +129,28 @@ pub async fn create(
     Ok(made)
 }
 
-/// Makes a workspace where it was not made before.
+/// Makes a workspace where it was not made before. In one that was its maker is listed again where the index lost them,
+/// as long as they are a member.
 pub async fn ensure(db: &TenantDb, workspace: &NewWorkspace, name: &str) -> Result<(), DbError> {
     match create(db, workspace, name, None).await {
-        Ok(_) | Err(DbError::Refused(Refusal::WorkspaceExists)) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(DbError::Refused(Refusal::WorkspaceExists)) => match list_maker(db, workspace).await {
+            Ok(()) | Err(DbError::Refused(Refusal::NotAMember)) => Ok(()),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     }
 }
 
+/// Puts the maker back into the index of memberships, as the member that they must still be.
+async fn list_maker(db: &TenantDb, workspace: &NewWorkspace) -> Result<(), DbError> {
+    let authority = Authority::from_maker(workspace);
+    let call = reconcile::list_member(workspace.user_id);
+    db.write(&authority, Role::Viewer, "workspaces.list_maker", call).await
+}
+
 /// Reads a workspace that the same request made before; its maker must still be a member, and the key must have made it
-/// for this very request.
+/// for this very request. The maker is listed again where the index lost them.
 pub async fn made_before(
     db: &TenantDb,
     workspace: &NewWorkspace,
@@ -150,6 +162,9 @@ pub async fn made_before(
     let (recorded, present) = db.read(&authority, Role::Viewer, "workspaces.made_before", calls).await?;
     if recorded.is_none_or(|recorded| recorded.request_hash != request_hash) {
         return Err(DbError::Refused(Refusal::IdempotencyMismatch));
+    }
+    if present.is_some() {
+        list_maker(db, workspace).await?;
     }
     Ok(present)
 }

@@ -10,5 +10,6 @@ mod journey;
 mod metrics;
 mod progress;
 mod purge;
+mod reconcile;
 mod tombstones;
 mod wake;
