@@ -4,7 +4,9 @@
 mod catalogue;
 mod isolation;
 mod migrate;
+mod reconcile;
 mod retention;
+mod supabase;
 mod tls;
 mod token_hook;
 mod transaction;
