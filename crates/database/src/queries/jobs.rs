@@ -281,7 +281,8 @@ static FORGET: Query = query!(
     "delete from app.jobs j
       using (select tenant_id, job_id
                from app.jobs
-              where finished_at < now() - case state when 'failed' then interval '90 days' else interval '7 days' end
+              where finished_at < now() - interval '7 days'
+                and (state <> 'failed' or finished_at < now() - interval '90 days')
                 and (kind <> 'reconcile_workspace'
                      or not exists (select from app.user_tenants u where u.tenant_id = jobs.tenant_id))
               order by finished_at

@@ -254,7 +254,9 @@ static BEGIN: Query = query!(
        from (select distinct u.tenant_id
                from app.user_tenants u
               where u.created_at < now() - interval '1 hour'
-                and not exists (select from app.jobs j where j.tenant_id = u.tenant_id and j.job_id = u.tenant_id)
+                and not exists (select from app.jobs j
+                                 where j.tenant_id = u.tenant_id and j.job_id = u.tenant_id
+                                   and j.kind = 'reconcile_workspace')
               order by u.tenant_id
               limit $1) as fresh
          on conflict (tenant_id, job_id) do nothing

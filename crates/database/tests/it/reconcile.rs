@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use novelfoundry_core::{IdSource, Role, UserId};
-use novelfoundry_database::{Authority, NewWorkspace, jobs, reconcile, workspaces};
+use novelfoundry_database::{
+    Authority, MIGRATIONS, Migrator, NewWorkspace, RoleNames, jobs, reconcile, workspaces,
+};
 use novelfoundry_testkit::{Database, TestIssuer};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -129,4 +131,19 @@ async fn the_index_follows_the_memberships_under_races() {
         assert_eq!(members, field(&database, &agree("user_tenants")).await);
         assert_eq!(members, if round % 2 == 0 { "1" } else { "0" });
     }
+}
+
+/// On a cluster the tables are distributed when a later migration comes.
+#[tokio::test]
+async fn the_schema_of_a_database_in_use_takes_it_in() {
+    let empty = Database::empty().await.admin;
+    let before = MIGRATIONS.iter().position(|migration| migration.version == 13).unwrap();
+    let migrate = async |migrations| {
+        let roles = RoleNames::with_prefix("novelfoundry").unwrap();
+        let migrator = Migrator::connect(&empty, roles).await.unwrap();
+        migrator.with_migrations(migrations).migrate(|_| {}).await.unwrap()
+    };
+    migrate(&MIGRATIONS[..before]).await;
+    assert!(migrate(MIGRATIONS).await.contains(&13));
+    assert!(migrate(MIGRATIONS).await.is_empty());
 }
