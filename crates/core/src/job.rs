@@ -18,6 +18,8 @@ pub enum JobKind {
     PurgeObjects,
     /// Deletes the objects and rows of a deleted workspace.
     PurgeWorkspace,
+    /// Puts back what a crash between two nodes' commits has lost; the job's id is the workspace's.
+    ReconcileWorkspace,
 }
 
 /// Says that a text names no kind of job.
@@ -27,8 +29,13 @@ pub struct UnknownJobKind;
 
 impl JobKind {
     /// Every kind there is.
-    pub const ALL: &'static [Self] =
-        &[Self::AnalyzeManuscript, Self::SettleUpload, Self::PurgeObjects, Self::PurgeWorkspace];
+    pub const ALL: &'static [Self] = &[
+        Self::AnalyzeManuscript,
+        Self::SettleUpload,
+        Self::PurgeObjects,
+        Self::PurgeWorkspace,
+        Self::ReconcileWorkspace,
+    ];
 
     /// Returns the name that is stored and shown.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +44,7 @@ impl JobKind {
             Self::SettleUpload => "settle_upload",
             Self::PurgeObjects => "purge_objects",
             Self::PurgeWorkspace => "purge_workspace",
+            Self::ReconcileWorkspace => "reconcile_workspace",
         }
     }
 }
@@ -77,6 +85,10 @@ impl JobPayload for PurgeWorkspace {
     const KIND: JobKind = JobKind::PurgeWorkspace;
 }
 
+impl JobPayload for ReconcileWorkspace {
+    const KIND: JobKind = JobKind::ReconcileWorkspace;
+}
+
 /// Names the revision that [`JobKind::AnalyzeManuscript`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnalyzeManuscript {
@@ -98,6 +110,10 @@ pub struct SettleUpload {
     /// The revision.
     pub revision_id: RevisionId,
 }
+
+/// Needs nothing but the workspace: [`JobKind::ReconcileWorkspace`] looks at all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileWorkspace {}
 
 /// Names what [`JobKind::PurgeObjects`] clears away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

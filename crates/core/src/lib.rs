@@ -15,7 +15,8 @@ pub use id::{
     TenantId, UserId,
 };
 pub use job::{
-    AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, PurgeWorkspace, SettleUpload, UnknownJobKind,
+    AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, PurgeWorkspace, ReconcileWorkspace, SettleUpload,
+    UnknownJobKind,
 };
 pub use problem::{ProblemCode, ProblemDefinition};
 pub use report::report;

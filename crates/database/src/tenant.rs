@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, join_all, ready};
-use novelfoundry_core::Role;
+use novelfoundry_core::{Role, TenantId};
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 use uuid::Uuid;
 
@@ -212,6 +212,11 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
+    /// Returns the tenant that it is of.
+    pub(crate) fn tenant_id(&self) -> TenantId {
+        TenantId::from_uuid(self.guard.tenant)
+    }
+
     /// Sends statements in one write, behind the opening where nothing was sent before, and returns what they answer.
     /// The first error wins; none after it took effect.
     pub async fn send<P: Pipeline>(&mut self, calls: &P) -> Result<P::Output, DbError> {

@@ -50,6 +50,8 @@ pub struct WorkerOptions {
     pub poll: Duration,
     /// How long the oldest backup is kept: until then a deletion is made again and again, as a backup could undo it.
     pub backup_retention: Duration,
+    /// How long after a deletion its files are kept.
+    pub purge_after: Duration,
     /// What the worker is called in the job table.
     pub name: String,
 }

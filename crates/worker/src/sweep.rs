@@ -1,11 +1,11 @@
-//! What has to be done now and then for all tenants, whatever jobs there are: tombstones are applied, and what is of no
-//! use any more is forgotten.
+//! What has to be done now and then for all tenants, whatever jobs there are: tombstones are applied, workspaces are
+//! reconciled, and what is of no use any more is forgotten.
 
 use std::{convert::Infallible, time::Duration};
 
-use novelfoundry_database::{ControlDb, directory, jobs};
+use novelfoundry_database::{ControlDb, DbError, directory, jobs, reconcile};
 use novelfoundry_objects::Store;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     backoff::around,
@@ -16,12 +16,19 @@ use crate::{
 const PERIOD: Duration = Duration::from_mins(1);
 /// A thousand a minute keep up with any queue.
 const FORGOTTEN: i64 = 1000;
+/// Workspaces whose reconciliation is enqueued together: one worker gets through 144,000 a day, and what lay still for a
+/// while does not come in one wave.
+const RECONCILED: usize = 100;
+/// How long after its last reconciliation a workspace is reconciled again.
+const RECONCILE_PERIOD: Duration = Duration::from_hours(24);
+/// How often workspaces are looked for that were never reconciled: that reads the whole index of memberships.
+const LOOK_PERIOD: Duration = Duration::from_hours(1);
 
 /// Sweeps at once and then every minute or so. An outage is logged when it begins and when it ends.
 pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store, retention: Duration) -> Infallible {
-    let mut failing = false;
+    let (mut failing, mut look_at) = (false, Instant::now());
     loop {
-        let swept = sweep(&control, &store, retention).await;
+        let swept = sweep(&control, &store, retention, &mut look_at).await;
         match &swept {
             Ok(()) if failing => tracing::info!("tombstones are applied again"),
             Err(error) if !failing => tracing::warn!(error = report(error), "tombstones wait"),
@@ -32,8 +39,23 @@ pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store, retention: 
     }
 }
 
-async fn sweep(control: &ControlDb, store: &Store, retention: Duration) -> Result<(), TombstoneError> {
+async fn sweep(
+    control: &ControlDb,
+    store: &Store,
+    retention: Duration,
+    look_at: &mut Instant,
+) -> Result<(), TombstoneError> {
+    enqueue_reconciliations(control, look_at).await?;
     jobs::forget(control, FORGOTTEN).await?;
     directory::forget_sessions(control, FORGOTTEN).await?;
     apply_due(control, store, retention).await
+}
+
+/// Keeps one job a workspace going, whichever worker comes first.
+async fn enqueue_reconciliations(control: &ControlDb, look_at: &mut Instant) -> Result<(), DbError> {
+    reconcile::repeat(control, RECONCILED, RECONCILE_PERIOD).await?;
+    if Instant::now() >= *look_at && reconcile::begin(control, RECONCILED).await? < RECONCILED {
+        *look_at = Instant::now() + LOOK_PERIOD;
+    }
+    Ok(())
 }

@@ -6,14 +6,16 @@ pub(crate) mod get;
 pub(crate) mod list;
 
 use jiff::Timestamp;
-use novelfoundry_core::{AnalysisId, ManuscriptId, ProblemCode, ProjectId, RevisionId};
-use novelfoundry_database::analyses;
+use novelfoundry_core::{
+    AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, ProjectId, RevisionId, Role,
+};
+use novelfoundry_database::{analyses, jobs};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::id;
-use crate::problem::Problem;
+use crate::{State, auth::Member, problem::Problem};
 
 /// An analysis.
 #[derive(Serialize, ToSchema)]
@@ -101,4 +103,24 @@ impl From<analyses::Analysis> for Analysis {
 /// Reads a project's and an analysis's id from the path.
 pub(crate) fn ids((project, analysis): &(String, String)) -> Result<(ProjectId, AnalysisId), Problem> {
     Ok((id(project, ProblemCode::AnalysisNotFound)?, id(analysis, ProblemCode::AnalysisNotFound)?))
+}
+
+/// Sees to it that an analysis that has not ended has its job: on a cluster a crash may have lost that.
+pub(super) async fn resume(
+    state: &State,
+    member: &Member,
+    project_id: ProjectId,
+    analysis: &analyses::Analysis,
+) -> Result<(), Problem> {
+    if !analysis.is_unfinished() {
+        return Ok(());
+    }
+    let &analyses::Analysis { analysis_id, manuscript_id, revision_id, created_at, .. } = analysis;
+    let payload = AnalyzeManuscript { project_id, manuscript_id, revision_id };
+    let call = jobs::put_back([(JobId::from(analysis_id), payload, created_at)]);
+    if state.tenant.write(&member.authority, Role::Editor, "analyses.resume", call).await? > 0 {
+        tracing::warn!(%analysis_id, "the job of an analysis was missing");
+        state.wake_workers();
+    }
+    Ok(())
 }

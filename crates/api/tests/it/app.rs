@@ -146,6 +146,7 @@ impl App {
                 lease: Duration::from_secs(20),
                 poll: novelfoundry_worker::POLL,
                 backup_retention: Duration::from_hours(35 * 24),
+                purge_after: Duration::from_hours(24),
                 name: "test".into(),
             });
             tokio::spawn(worker.run(stop.clone()));

@@ -11,6 +11,7 @@ mod hostile_bodies;
 mod invitations;
 mod journey;
 mod lists;
+mod lost_rows;
 mod members;
 mod metrics;
 mod repeats;

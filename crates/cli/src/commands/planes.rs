@@ -250,6 +250,7 @@ pub(crate) fn worker(data: &Data, config: &Config) -> Worker {
         lease: config.worker.lease_seconds.seconds(),
         poll: novelfoundry_worker::POLL,
         backup_retention: config.worker.backup_retention_seconds.seconds(),
+        purge_after: config.api.purge_after_seconds.seconds(),
         name: format!("{host}/{}", std::process::id()),
     })
 }

@@ -56,6 +56,7 @@ migrations! {
     10 "0010_account_recovery",
     11 "0011_people",
     12 "0012_deletion",
+    13 "0013_reconcile",
 }
 
 /// Returns the version that `migrations` lead to.

@@ -76,6 +76,13 @@ pub struct Analysis {
     pub version: i32,
 }
 
+impl Analysis {
+    /// Tells whether a worker has still to end it.
+    pub const fn is_unfinished(&self) -> bool {
+        matches!(self.state, AnalysisState::Queued | AnalysisState::Running)
+    }
+}
+
 impl FromRow for Analysis {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         Ok(Self {

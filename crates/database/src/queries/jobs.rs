@@ -28,6 +28,29 @@ pub fn insert<P: JobPayload>(job: JobId, payload: &P, run_at: Option<Timestamp>)
     Call::new(&INSERT, parameters![job.as_uuid(), P::KIND.as_str(), json, run_at], nothing)
 }
 
+static PUT_BACK: Query = query!(
+    "jobs.put_back",
+    [UUID, TEXT, UUID_ARRAY, JSONB_ARRAY, TIMESTAMPTZ_ARRAY],
+    "insert into app.jobs (tenant_id, job_id, kind, payload, run_at)
+     select $1, lost.job_id, $2, lost.payload, lost.run_at
+       from unnest($3::uuid[], $4::jsonb[], $5::timestamptz[]) as lost (job_id, payload, run_at)
+      order by lost.job_id
+         on conflict (tenant_id, job_id) do nothing
+     returning job_id"
+);
+
+/// Enqueues those of the jobs that are missing, and answers how many were: for what is told of by its subject alone,
+/// because the job's row was lost. One that is there stays as it is, also one that has ended.
+pub fn put_back<P: JobPayload>(jobs: impl IntoIterator<Item = (JobId, P, Timestamp)>) -> Call<usize> {
+    let (mut ids, mut payloads, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    for (job, payload, run_at) in jobs {
+        ids.push(job.as_uuid());
+        payloads.push(serde_json::to_value(payload).unwrap_or_default());
+        times.push(run_at);
+    }
+    Call::new(&PUT_BACK, parameters![P::KIND.as_str(), ids, payloads, times], |rows| Ok(rows.len()))
+}
+
 /// How a job ends, or does not yet.
 #[derive(Clone, Debug)]
 pub enum End {
@@ -271,14 +294,18 @@ static FORGET: Query = query!(
     "delete from app.jobs j
       using (select tenant_id, job_id
                from app.jobs
-              where finished_at < now() - case state when 'failed' then interval '90 days' else interval '7 days' end
+              where finished_at < now() - interval '7 days'
+                and (state <> 'failed' or finished_at < now() - interval '90 days')
+                and (kind <> 'reconcile_workspace'
+                     or not exists (select from app.user_tenants u where u.tenant_id = jobs.tenant_id))
               order by finished_at
               limit $1) as old
       where j.tenant_id = old.tenant_id and j.job_id = old.job_id
      returning j.job_id"
 );
 
-/// Removes jobs that ended a week ago, failed ones after ninety days; returns how many, `limit` at most.
+/// Removes jobs that ended a week ago, failed ones after ninety days; returns how many, `limit` at most. The daily job of
+/// a workspace goes with the workspace.
 pub async fn forget(db: &ControlDb, limit: i64) -> Result<usize, DbError> {
     Ok(db.query(&FORGET, parameters![limit]).await?.len())
 }

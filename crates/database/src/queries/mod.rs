@@ -12,6 +12,7 @@ pub mod manuscripts;
 pub mod memberships;
 pub mod projects;
 pub mod purge;
+pub mod reconcile;
 pub mod revisions;
 pub mod tombstones;
 pub mod workspaces;

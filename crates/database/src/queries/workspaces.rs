@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Authority, Call, ControlDb, DbError, NewWorkspace, Refusal, TenantDb, TenantTx,
-    queries::{events, idempotency, jobs, memberships},
+    queries::{events, idempotency, jobs, memberships, reconcile},
     query::{FromRow, Query, all, get, nothing, one, optional, parameters, query},
 };
 
@@ -142,16 +142,28 @@ pub async fn create(
     Ok(made)
 }
 
-/// Makes a workspace where it was not made before.
+/// Makes a workspace where it was not made before. In one that was its maker is listed again where the index lost them,
+/// as long as they are a member.
 pub async fn ensure(db: &TenantDb, workspace: &NewWorkspace, name: &str) -> Result<(), DbError> {
-    match create(db, workspace, name, None).await {
-        Ok(_) | Err(DbError::Refused(Refusal::WorkspaceExists)) => Ok(()),
+    match Box::pin(create(db, workspace, name, None)).await {
+        Ok(_) => Ok(()),
+        Err(DbError::Refused(Refusal::WorkspaceExists)) => match list_maker(db, workspace).await {
+            Ok(()) | Err(DbError::Refused(Refusal::NotAMember)) => Ok(()),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     }
 }
 
+/// Puts the maker back into the index of memberships, as the member that they must still be.
+async fn list_maker(db: &TenantDb, workspace: &NewWorkspace) -> Result<(), DbError> {
+    let authority = Authority::from_maker(workspace);
+    let call = reconcile::list_member(workspace.user_id);
+    db.write(&authority, Role::Viewer, "workspaces.list_maker", call).await
+}
+
 /// Reads a workspace that the same request made before; its maker must still be a member, and the key must have made it
-/// for this very request.
+/// for this very request. The maker is listed again where the index lost them.
 pub async fn made_before(
     db: &TenantDb,
     workspace: &NewWorkspace,
@@ -164,6 +176,9 @@ pub async fn made_before(
     if recorded.is_none_or(|recorded| recorded.request_hash != request_hash) {
         return Err(DbError::Refused(Refusal::IdempotencyMismatch));
     }
+    if present.is_some() {
+        list_maker(db, workspace).await?;
+    }
     Ok(present)
 }
 
@@ -173,7 +188,6 @@ const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 /// What a deletion of a workspace leaves behind.
 #[derive(Clone, Copy, Debug)]
 pub struct Deletion {
-    purge: JobId,
     purge_at: Timestamp,
     event: Uuid,
 }
@@ -182,17 +196,35 @@ impl Deletion {
     /// Plans one, to be purged `purge_after` it, but not while a request may still be writing.
     pub fn plan(ids: &IdSource, now: Timestamp, purge_after: Duration) -> Self {
         let wait = SignedDuration::try_from(purge_after).unwrap_or(SignedDuration::MAX).max(UNDER_WAY);
-        Self {
-            purge: JobId::from_uuid(ids.next()),
-            purge_at: now.checked_add(wait).unwrap_or(Timestamp::MAX),
-            event: ids.next(),
-        }
+        Self { purge_at: now.checked_add(wait).unwrap_or(Timestamp::MAX), event: ids.next() }
     }
 
     /// Returns when the workspace's rows and files are to be purged.
     pub fn purge_at(&self) -> Timestamp {
         self.purge_at
     }
+}
+
+/// Returns the job that purges a workspace: always the same, so that putting it back beside the deletion makes one.
+pub fn purge_job(tenant: TenantId) -> JobId {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::new().chain_update(b"purge\0").chain_update(tenant.as_uuid().as_bytes()).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    JobId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+static DELETED_AT: Query = query!(
+    "workspaces.deleted_at",
+    [UUID],
+    "select deleted_at
+       from app.tenants
+      where tenant_id = $1 and deleted_at is not null"
+);
+
+/// Reads when the workspace was deleted.
+pub fn deleted_at() -> Call<Option<Timestamp>> {
+    Call::new(&DELETED_AT, parameters![], |rows| rows.first().map(|row| get(row, "deleted_at")).transpose())
 }
 
 static MARK_DELETED: Query = query!(
@@ -248,7 +280,7 @@ pub(super) async fn delete_in(
         Call::new(&DELETE_MEMBERSHIPS, parameters![], nothing),
         Call::new(&DELETE_INDEX, parameters![], nothing),
         jobs::cancel_all_but(JobKind::PurgeWorkspace),
-        jobs::insert(deletion.purge, &PurgeWorkspace {}, Some(deletion.purge_at)),
+        jobs::insert(purge_job(tx.tenant_id()), &PurgeWorkspace {}, Some(deletion.purge_at)),
         events::record_audit(deletion.event, actor, "workspace.deleted", None),
     );
     tx.send(&consequences).await?;

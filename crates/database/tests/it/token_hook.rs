@@ -2,7 +2,7 @@
 
 use novelfoundry_core::UserId;
 use novelfoundry_database::{NewWorkspace, directory, workspaces};
-use novelfoundry_testkit::{Database, TestIssuer};
+use novelfoundry_testkit::{Database, TestIssuer, Testbed};
 use serde_json::{Value, json};
 
 async fn hook(database: &Database, event: &Value) -> Value {
@@ -80,4 +80,47 @@ async fn the_session_s_workspace_wins_over_the_default_and_the_oldest() {
     assert_eq!(tenant(json!(issuer.id())).await, json!(first), "another session stays where it was");
     let foreign = issuer.writer(&db).await.tenant_id().unwrap();
     assert!(directory::confirm(&control, &claims, foreign).await.unwrap().is_none());
+}
+
+/// A managed platform's owner bypasses row security, ours does not: the hook must not depend on it.
+#[tokio::test]
+async fn the_answer_is_the_same_whether_or_not_the_owner_bypasses_row_security() {
+    let testbed = Testbed::start(false).await;
+    let database = &testbed.database;
+    let issuer = TestIssuer::start().await;
+    let (db, control) = (database.tenant_db(1).await, database.control_db().await);
+    let (anna, bruno) = (issuer.writer(&db).await, issuer.writer(&db).await);
+    let second = NewWorkspace::for_claims(&anna, &novelfoundry_core::IdSource::default());
+    workspaces::create(&db, &second, "Second", None).await.unwrap();
+    let membership = directory::confirm(&control, &anna, second.tenant_id()).await.unwrap().unwrap();
+    directory::activate(&control, &anna, &membership).await.unwrap();
+    let own = |claims: Value| json!({"user_id": anna.user_id(), "claims": claims});
+    let events = [
+        own(json!({})),
+        own(json!({"session_id": anna.session_id()})),
+        own(json!({"session_id": bruno.session_id(), "app_metadata": {"tenant_id": bruno.tenant_id()}})),
+        own(json!({"tenant_id": [bruno.tenant_id()], "user_metadata": {"tenant_id": bruno.tenant_id()}})),
+        json!({"user_id": bruno.user_id(), "claims": {"session_id": anna.session_id()}}),
+        json!({"user_id": issuer.id(), "claims": {"app_metadata": {"tenant_id": anna.tenant_id()}}}),
+        json!({"user_id": [anna.user_id()], "claims": "x"}),
+        json!(null),
+    ];
+    let answers = async || {
+        let mut answers = Vec::new();
+        for event in &events {
+            answers.push(hook(database, event).await);
+        }
+        answers
+    };
+    let without = answers().await;
+    let named = |answer: &Value| answer["claims"]["app_metadata"]["tenant_id"].clone();
+    assert_eq!(named(&without[0]), json!(anna.tenant_id()));
+    assert_eq!(named(&without[1]), json!(second.tenant_id()));
+    assert_eq!(named(&without[4]), json!(bruno.tenant_id()));
+    let bypasses = "select rolbypassrls or rolsuper from pg_roles where rolname = 'novelfoundry_owner'";
+    assert_eq!(database.sql(bypasses).await.unwrap()[0][0].as_deref(), Some("f"));
+    database.sql("alter role novelfoundry_owner bypassrls").await.unwrap();
+    assert_eq!(answers().await, without);
+    drop((db, control));
+    testbed.stop().await;
 }

@@ -3,11 +3,12 @@
 mod analyze_manuscript;
 mod purge_objects;
 mod purge_workspace;
+mod reconcile_workspace;
 mod settle_upload;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use novelfoundry_core::{JobKind, Role, UnknownJobKind};
 use novelfoundry_database::{
     Authority, Call, DbError, Pipeline, Refusal, TenantDb,
@@ -29,6 +30,7 @@ pub(crate) struct Task<'a> {
     tenant: &'a TenantDb,
     store: &'a Store,
     backup_retention: Duration,
+    purge_after: SignedDuration,
 }
 
 /// How a job that did not fail has ended.
@@ -79,8 +81,9 @@ impl JobError {
 
 impl<'a> Task<'a> {
     pub(crate) fn new(options: &'a WorkerOptions, job: &'a ClaimedJob) -> Self {
-        let WorkerOptions { tenant, store, backup_retention, .. } = options;
-        Self { job, authority: Authority::from_job(job), tenant, store, backup_retention: *backup_retention }
+        let &WorkerOptions { ref tenant, ref store, backup_retention, purge_after, .. } = options;
+        let purge_after = SignedDuration::try_from(purge_after).unwrap_or(SignedDuration::MAX);
+        Self { job, authority: Authority::from_job(job), tenant, store, backup_retention, purge_after }
     }
 
     /// Does the job, its end included.
@@ -93,6 +96,7 @@ impl<'a> Task<'a> {
             JobKind::SettleUpload => settle_upload::run(self, self.payload()?).await,
             JobKind::PurgeObjects => purge_objects::run(self, self.payload()?).await,
             JobKind::PurgeWorkspace => purge_workspace::run(self).await,
+            JobKind::ReconcileWorkspace => reconcile_workspace::run(self, self.payload()?).await,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Ends an upload that was never completed, when its ticket has run out: the reserved bytes are given back and a file
-//! that arrived is deleted.
+//! that arrived is deleted. Where the upload was completed and this job runs all the same, the crash that lost its
+//! cancellation may have lost the analysis's job too.
 
-use novelfoundry_core::SettleUpload;
+use novelfoundry_core::{AnalyzeManuscript, JobId, SettleUpload};
 use novelfoundry_database::{
+    analyses::{self, Analysis},
     jobs::{self, End},
     revisions,
     revisions::RevisionState,
@@ -18,6 +20,17 @@ pub(super) async fn run(task: &Task<'_>, payload: SettleUpload) -> Result<Ended,
         revisions::by_id(project_id, manuscript_id, revision_id),
     );
     let ((), found) = task.write("revisions.settle", settle).await?;
+    if let Some(revision) = found.as_ref().filter(|revision| revision.state == RevisionState::Stored) {
+        let call = analyses::by_id(project_id, revision.analysis_id);
+        let analysis = task.write("analyses.look_up", call).await?.filter(Analysis::is_unfinished);
+        let put_back = || {
+            let analysis = analysis.as_ref()?;
+            let payload = AnalyzeManuscript { project_id, manuscript_id, revision_id };
+            Some(jobs::put_back([(JobId::from(analysis.analysis_id), payload, analysis.created_at)]))
+        };
+        task.end("revisions.completed", || (put_back(), jobs::end(task.job, End::Succeeded))).await?;
+        return Ok(Ended::Succeeded);
+    }
     let expired = found.filter(|revision| revision.state == RevisionState::Expired);
     if let Some(revision) = &expired {
         task.store.delete(&revision.object_key.parse::<ObjectKey>()?).await?;

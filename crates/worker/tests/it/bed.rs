@@ -28,6 +28,9 @@ pub(crate) const LEASE: Duration = Duration::from_millis(1500);
 /// How long a backup is kept.
 pub(crate) const RETENTION: Duration = Duration::from_hours(35 * 24);
 
+/// How long the files of what was deleted are kept.
+pub(crate) const PURGE_AFTER: Duration = Duration::from_hours(24);
+
 /// Three chapters, five sentences.
 pub(crate) const STORY: &str = "Chapter 1\n\nThe lamp went out. Nobody spoke again.\n\n\
     Chapter 2\n\nMira counted the steps down. There were far too many.\n\n\
@@ -243,6 +246,7 @@ pub(crate) async fn options(database: &Database, store: Store, name: &str) -> Wo
         lease: LEASE,
         poll: POLL,
         backup_retention: RETENTION,
+        purge_after: PURGE_AFTER,
         name: name.into(),
     }
 }

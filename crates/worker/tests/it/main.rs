@@ -11,5 +11,6 @@ mod metrics;
 mod progress;
 mod purge;
 mod purge_workspace;
+mod reconcile;
 mod tombstones;
 mod wake;

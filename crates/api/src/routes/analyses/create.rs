@@ -10,7 +10,7 @@ use novelfoundry_database::{analyses, jobs, revisions};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Analysis;
+use super::{Analysis, resume};
 use crate::{
     State,
     auth::Member,
@@ -73,7 +73,11 @@ pub(crate) async fn create(
         }
         Made::Before(id) => {
             let read = analyses::by_id(project, AnalysisId::from_uuid(id));
-            state.tenant.read(&member.authority, Role::Viewer, "analyses.replay", read).await?
+            let made = state.tenant.read(&member.authority, Role::Viewer, "analyses.replay", read).await?;
+            if let Some(made) = &made {
+                resume(&state, &member, project, made).await?;
+            }
+            made
         }
     };
     let made = made.ok_or_else(|| Problem::new(ProblemCode::AnalysisNotFound))?;

@@ -36,7 +36,8 @@ pub(crate) async fn delete(
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let (project, manuscript) = ids(&path)?;
-    let purge = JobId::from_uuid(state.ids.next());
+    // Fixed, so that the job can be put back where it was lost, and not twice.
+    let purge = JobId::from_uuid(manuscript.as_uuid());
     let payload = PurgeObjects { project_id: project, manuscript_id: Some(manuscript) };
     let purge_at = state.purge_at();
     let outcome = state

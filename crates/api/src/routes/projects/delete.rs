@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, JobKind, ProblemCode, PurgeObjects, Role};
+use novelfoundry_core::{JobId, JobKind, ProblemCode, ProjectId, PurgeObjects, Role};
 use novelfoundry_database::{DbError, analyses, jobs, projects, revisions};
 
 use crate::{
@@ -30,8 +30,9 @@ pub(crate) async fn delete(
     Path(project): Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let project = id(&project, ProblemCode::ProjectNotFound)?;
-    let purge = JobId::from_uuid(state.ids.next());
+    let project: ProjectId = id(&project, ProblemCode::ProjectNotFound)?;
+    // Fixed, so that the job can be put back where it was lost, and not twice.
+    let purge = JobId::from_uuid(project.as_uuid());
     let payload = PurgeObjects { project_id: project, manuscript_id: None };
     let purge_at = state.purge_at();
     let outcome = state

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Ids, ids, read};
-use crate::{State, auth::Member, json::Body, problem::Problem};
+use crate::{State, auth::Member, json::Body, problem::Problem, routes::analyses::resume};
 
 /// Nothing needs to be said.
 #[derive(Deserialize, ToSchema)]
@@ -55,6 +55,12 @@ pub(crate) async fn complete(
         verify(&state, &revision).await?;
         store(&state, &member, ids, &revision).await?;
         state.wake_workers();
+    } else if revision.state == RevisionState::Stored {
+        let call = analyses::by_id(ids.project, revision.analysis_id);
+        let analysis = state.tenant.read(&member.authority, Role::Editor, "analyses.look_up", call).await?;
+        if let Some(analysis) = analysis {
+            resume(&state, &member, ids.project, &analysis).await?;
+        }
     }
     answer(&state, &member, ids, revision).await
 }
