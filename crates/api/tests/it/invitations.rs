@@ -53,10 +53,10 @@ async fn a_link_lets_one_person_in_and_tells_them_so_again() {
     let people: Vec<_> = (0..6).map(|_| app.stranger(&anna)).collect();
     let answers =
         futures_util::future::join_all(people.iter().map(|person| app.accept(person, &token))).await;
-    let taken: Vec<_> = answers.iter().map(|answer| answer.status == 200).collect();
-    assert_eq!(taken.iter().filter(|taken| **taken).count(), 1, "one of them");
-    for (person, (answer, taken)) in people.iter().zip(answers.into_iter().zip(taken)) {
-        if taken {
+    let joins: Vec<_> = answers.iter().map(|answer| answer.status == 200).collect();
+    assert_eq!(joins.iter().filter(|joins| **joins).count(), 1, "one of them");
+    for (person, (answer, joins)) in people.iter().zip(answers.into_iter().zip(joins)) {
+        if joins {
             let first = answer.expect(200);
             assert_eq!((&first["tenant_id"], &first["role"]), (&json!(anna.tenant), &json!("editor")));
             assert_eq!(app.accept(person, &token).await.expect(200), first, "an answer may be lost");
