@@ -14,8 +14,14 @@ use crate::app::{Answer, App, Writer, sha256};
 const FILE: &[u8] = b"words";
 
 /// What a body may be refused as; anything else would mean that it was read past.
-const REFUSALS: [&str; 5] =
-    ["invalid-json", "invalid-field", "body-too-large", "unsupported-format", "file-too-large"];
+const REFUSALS: [&str; 6] = [
+    "invalid-json",
+    "invalid-field",
+    "body-too-large",
+    "unsupported-format",
+    "file-too-large",
+    "invitation-not-found",
+];
 
 /// The things that paths and bodies name.
 struct Things {
@@ -23,6 +29,10 @@ struct Things {
     manuscript: String,
     revision: String,
     tenant: String,
+    /// A member.
+    user: String,
+    /// The token of an invitation.
+    token: String,
 }
 
 impl Things {
@@ -31,7 +41,9 @@ impl Things {
         let (revision, _) = app.upload(writer, &manuscript, "a.txt", FILE).await;
         let ids: Vec<_> = revision.split('/').filter(|part| part.len() == 36).map(str::to_owned).collect();
         let [project, manuscript, revision] = ids.try_into().unwrap();
-        Self { project, manuscript, revision, tenant: writer.tenant.to_string() }
+        let user = app.joined(writer, "editor").await.user.to_string();
+        let token = app.invitation(writer, "viewer").await;
+        Self { project, manuscript, revision, tenant: writer.tenant.to_string(), user, token }
     }
 
     /// A value that is accepted for the field or parameter of that name.
@@ -46,6 +58,9 @@ impl Things {
             "manuscript_id" => json!(self.manuscript),
             "revision_id" => json!(self.revision),
             "tenant_id" => json!(self.tenant),
+            "user_id" => json!(self.user),
+            "role" => json!("viewer"),
+            "token" => json!(self.token),
             other => unreachable!("say here what `{other}` accepts"),
         }
     }
@@ -75,8 +90,10 @@ fn operations(things: &Things) -> Vec<Operation> {
             let accepted = schema["$ref"].as_str().map(|reference| {
                 let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
                 assert_eq!(schema["additionalProperties"], false, "{reference} takes unknown fields");
-                let fields = schema["properties"].as_object().into_iter().flatten();
-                fields.map(|(name, _)| (name.clone(), things.value(name))).collect()
+                // What may be left out is tried beside its operation.
+                let required = schema["required"].as_array().into_iter().flatten();
+                let names = required.map(|name| name.as_str().unwrap().to_owned());
+                names.map(|name| (name.clone(), things.value(&name))).collect()
             });
             assert!(accepted.is_some() || operation["requestBody"].is_null(), "a body without a name");
             operations.push(Operation { method, path: path.collect::<Vec<_>>().join("/"), accepted });
