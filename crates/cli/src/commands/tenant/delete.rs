@@ -91,9 +91,7 @@ impl Delete {
         }
         context.output.say(&format!(
             "This deletes {} with {} files of {} bytes, for good. Type the workspace's id to go on:",
-            holdings.name.escape_debug(),
-            holdings.objects,
-            holdings.bytes
+            holdings.name, holdings.objects, holdings.bytes
         ));
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
@@ -130,7 +128,7 @@ impl Delete {
         if let Some(deletion) = deletion {
             output.say(&format!(
                 "{} is deleted; its rows and files are purged from {} on, by the workers.",
-                holdings.name.escape_debug(),
+                holdings.name,
                 deletion.purge_at()
             ));
             return Ok(Exit::Done);

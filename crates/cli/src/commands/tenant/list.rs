@@ -60,7 +60,7 @@ impl List {
         let lines = rows.iter().map(|row| {
             let name = match (&row.name, &row.purge_at) {
                 (_, Some(at)) => format!("(deleted; its purge is due {at})"),
-                (Some(name), None) => name.escape_debug().to_string(),
+                (Some(name), None) => name.clone(),
                 (None, None) => String::new(),
             };
             format!("{}  {:>5}  {name}", row.tenant_id, row.members)
