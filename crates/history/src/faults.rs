@@ -35,7 +35,7 @@ pub(crate) async fn strike(
             Fault::RestartApi => system.restart_api().await,
             Fault::RestartWorker => system.restart_worker().await,
             Fault::RestartStore => system.restart_store().await,
-            Fault::TimePasses => system.hurry("%").await,
+            Fault::TimePasses => system.hurry("").await,
         }
     }
 }

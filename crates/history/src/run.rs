@@ -136,11 +136,11 @@ async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
     let mut violations = shared.observer.take();
     let events = shared.events.lock().unwrap().clone();
     if plan.purge_soon {
-        settle(&shared.system, "%", "").await;
+        violations.extend(settle(&shared.system, "").await);
     } else {
-        settle(&shared.system, "%_%a%l%", "purge_objects").await;
+        violations.extend(settle(&shared.system, "purge_objects").await);
         violations.extend(check(&cast, &events, &survey(&shared, &owners, false).await));
-        settle(&shared.system, "%", "").await;
+        violations.extend(settle(&shared.system, "").await);
     }
     violations.extend(check(&cast, &events, &survey(&shared, &owners, true).await));
     violations.extend(shared.observer.take());

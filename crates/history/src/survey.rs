@@ -7,27 +7,43 @@ use rusty_s3::{
     Bucket, Credentials, S3Action, UrlStyle,
     actions::{GetObject, ListObjectsV2},
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    PATIENCE,
     client::Shared,
     eventually,
+    history::{Class, Violation},
     snapshot::{Analysis, Job, Key, Object, Revision, Snapshot, Titled, Usage, Used},
     system::{BUCKET, KEY, REGION, System},
 };
 
 const SIGNED_FOR: Duration = Duration::from_mins(5);
 
-/// Lets everything come to rest: no job is waiting or running, but those of `except`.
-pub(crate) async fn settle(system: &System, hurried: &str, except: &str) {
-    let sql =
-        format!("select count(*) from app.jobs where state in ('queued', 'running') and kind <> '{except}'");
-    eventually("every job ends", async || {
-        system.hurry(hurried).await;
-        let rows = system.database.sql(&sql).await.ok()?;
-        (rows[0][0].as_deref() == Some("0")).then_some(())
-    })
-    .await;
+/// Lets every job but those of one kind come to its end; a job that does not is a violation.
+pub(crate) async fn settle(system: &System, except: &str) -> Vec<Violation> {
+    let sql = format!(
+        "select job_id, kind, state, attempts, run_at > now(), lease_expires_at > now(), last_error
+           from app.jobs where state in ('queued', 'running') and kind <> '{except}'"
+    );
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        system.hurry(except).await;
+        let left = eventually("the jobs are listed", async || system.database.sql(&sql).await.ok()).await;
+        if left.is_empty() {
+            return Vec::new();
+        }
+        if Instant::now() > deadline {
+            let stuck = left.into_iter().map(|row| {
+                let id = row[0].as_deref().and_then(|id| id.parse().ok());
+                let id: Vec<Uuid> = id.into_iter().collect();
+                Violation::new(Class::Job, id, format!("a job does not end: {row:?}"))
+            });
+            return stuck.collect();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Reads everything; nothing may be going on.

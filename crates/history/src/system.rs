@@ -203,11 +203,11 @@ impl System {
         let _ = self.database.sql(&sql).await;
     }
 
-    /// Makes every waiting job of these kinds due, `'%'` being all.
-    pub(crate) async fn hurry(&self, kinds: &str) {
+    /// Makes every waiting job due, but those of one kind.
+    pub(crate) async fn hurry(&self, except: &str) {
         let sql = format!(
             "update app.jobs set run_at = now()
-              where state = 'queued' and run_at > now() and kind like '{kinds}'"
+              where state = 'queued' and run_at > now() and kind <> '{except}'"
         );
         let _ = self.database.sql(&sql).await;
     }
