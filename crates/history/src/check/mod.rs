@@ -4,6 +4,8 @@ mod answers;
 mod objects;
 mod people;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use uuid::Uuid;
