@@ -164,12 +164,12 @@ async fn open_transactions(system: &System) -> Vec<String> {
     );
     // One that has only just begun ends by itself.
     for _ in 0..50 {
-        if rows(system, &sql, |row| row.get::<String>()).await.is_empty() {
+        if rows(system, &sql, Row::get::<String>).await.is_empty() {
             return Vec::new();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    rows(system, &sql, |row| row.get()).await
+    rows(system, &sql, Row::get).await
 }
 
 async fn listed(shared: &Shared, token: &str) -> Vec<Uuid> {

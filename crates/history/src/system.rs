@@ -120,7 +120,7 @@ impl System {
             let opened = eventually("the store opens", async || open(root.clone()).ok()).await;
             let listener = TcpListener::from_std(listener).unwrap();
             let _ = ready.send(());
-            let _ = store::serve(opened, listener, CancellationToken::new()).await;
+            store::serve(opened, listener, CancellationToken::new()).await;
         });
         let part = part.await;
         *self.store.lock().unwrap() = Some(part);

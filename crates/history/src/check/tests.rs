@@ -31,6 +31,7 @@ fn cast() -> Cast {
 
 /// Makes what `count` writers, each in one of two workspaces, did and left: a project, a manuscript in it, a stored
 /// file and its analysis, the title changed once.
+#[expect(clippy::too_many_lines, reason = "a whole small world, row by row")]
 fn fitting(count: u64) -> (Vec<Event>, Snapshot) {
     let (mut events, mut snapshot) = (Vec::new(), Snapshot::default());
     let mut now = 0;

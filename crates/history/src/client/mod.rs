@@ -73,7 +73,7 @@ impl Client<'_> {
         let (revision, analysis) = (world.revisions.pick(step.pick), world.analyses.pick(step.pick));
         match (step.action, project, manuscript, revision, analysis) {
             (Action::GetProject, Some([project]), ..) => {
-                self.get(step, &project_path(project), project).await
+                self.get(step, &project_path(project), project).await;
             }
             (Action::RenameProject, Some([project]), ..) => {
                 self.rename(step, &project_path(project), project).await;

@@ -64,14 +64,13 @@ impl Client<'_> {
             start = start.or(Some(reply.start));
             let page = reply.body["items"].as_array().into_iter().flatten();
             items.extend(page.filter_map(|item| id(&item[field])));
-            match reply.body["next_cursor"].as_str() {
-                Some(cursor) => next = format!("{path}?limit={limit}&cursor={cursor}"),
-                None => {
-                    reply.start = start.unwrap_or(reply.start);
-                    self.record(step, &reply, What::Walk { kind, parent, items });
-                    return;
-                }
+            if let Some(cursor) = reply.body["next_cursor"].as_str() {
+                next = format!("{path}?limit={limit}&cursor={cursor}");
+                continue;
             }
+            reply.start = start.unwrap_or(reply.start);
+            self.record(step, &reply, What::Walk { kind, parent, items });
+            return;
         }
     }
 

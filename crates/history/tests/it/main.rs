@@ -1,5 +1,4 @@
 //! A small history from a fixed seed, on the database of this run; `script/history` runs long ones from many seeds.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use novelfoundry_history::{Options, run};
 use novelfoundry_testkit::{Database, ENVIRONMENT};
