@@ -85,6 +85,17 @@ impl Testbed {
         Self { database, servers, _directory: directory }
     }
 
+    /// Ends the server at once, as a crash would; its supervisor starts it again, a few times in two minutes.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn crash(&self) {
+        for server in &self.servers {
+            let pid = i32::try_from(server.pid()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::QUIT).unwrap();
+        }
+    }
+
     /// Stops the server.
     ///
     /// # Panics

@@ -49,9 +49,11 @@ impl DelayingProxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let _ = client.set_nodelay(true);
-                let (server_read, server_write) = connect(&server).await;
+                let server = server.clone();
                 let shared = Arc::clone(&accepted);
                 tokio::spawn(async move {
+                    // Where the server is away, the client loses its line, as it would without a proxy.
+                    let Ok((server_read, server_write)) = connect(&server).await else { return };
                     let (client_read, client_write) = client.into_split();
                     tokio::select! {
                         () = forward(client_read, server_write, &shared, Direction::Requests) => {}
@@ -84,18 +86,18 @@ impl DelayingProxy {
     }
 }
 
-async fn connect(
-    url: &DatabaseUrl,
-) -> (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) {
+type Line = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
+async fn connect(url: &DatabaseUrl) -> std::io::Result<Line> {
     if url.host.starts_with('/') {
         let socket = PathBuf::from(&url.host).join(format!(".s.PGSQL.{}", url.port));
-        let (read, write) = UnixStream::connect(&socket).await.unwrap().into_split();
-        return (Box::new(read), Box::new(write));
+        let (read, write) = UnixStream::connect(&socket).await?.into_split();
+        return Ok((Box::new(read), Box::new(write)));
     }
-    let stream = TcpStream::connect((url.host.as_str(), url.port)).await.unwrap();
-    stream.set_nodelay(true).unwrap();
+    let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
+    stream.set_nodelay(true)?;
     let (read, write) = stream.into_split();
-    (Box::new(read), Box::new(write))
+    Ok((Box::new(read), Box::new(write)))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,99 @@
+//! Tries what must not work: other workspaces' ids, cursors and names.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    history::{Class, Violation},
+    plan::Step,
+    random::index,
+    sha256,
+};
+
+use super::{Client, Request, analysis_path, manuscript_path, project_path, revision_path};
+
+impl Client<'_> {
+    fn another(&self, step: &Step) -> usize {
+        let others = self.shared.tenants.len() - 1;
+        (self.tenant + 1 + index(step.pick / 7, others)) % self.shared.tenants.len()
+    }
+
+    /// Sends any operation at another workspace's thing.
+    pub(super) async fn probe(&self, step: &Step) {
+        let world = &self.shared.worlds[self.another(step)];
+        let (Some([project]), Some(manuscript), Some(revision), Some(analysis)) = (
+            world.projects.pick(step.pick),
+            world.manuscripts.pick(step.pick),
+            world.revisions.pick(step.pick),
+            world.analyses.pick(step.pick),
+        ) else {
+            return;
+        };
+        let title = json!({"title": self.marker(step.serial).to_string()});
+        let text = self.marker(step.serial).text();
+        let upload = json!({
+            "filename": "a.txt", "bytes": text.len(), "sha256": sha256(text.as_bytes()), "media_type": "text/plain",
+        });
+        // Their revision under a project of one's own names nothing either.
+        let own = self.world().projects.pick(step.pick).map_or(project, |[own]| own);
+        let get = |path: String| Request::new(Method::GET, path);
+        let delete = |path: String| Request::new(Method::DELETE, path);
+        let patch = |path: String| Request { body: Some(title.clone()), ..Request::new(Method::PATCH, path) };
+        let (theirs, text) = (project_path(project), manuscript_path(manuscript));
+        let request = match step.pick / 11 % 18 {
+            0 => get(theirs),
+            1 => patch(theirs),
+            2 => delete(theirs),
+            3 => get(format!("{theirs}/manuscripts")),
+            4 => Request::post(format!("{theirs}/manuscripts"), title),
+            5 => get(text),
+            6 => patch(text),
+            7 => delete(text),
+            8 => get(format!("{text}/revisions")),
+            9 => Request::post(format!("{text}/revisions"), upload),
+            10 => get(revision_path(revision)),
+            11 => get(format!("{}/download", revision_path(revision))),
+            12 => Request::post(format!("{}/complete", revision_path(revision)), json!({})),
+            13 => get(format!("{theirs}/analyses")),
+            14 => {
+                let body = json!({"manuscript_id": revision[1], "revision_id": revision[2]});
+                Request::post(format!("{}/analyses", project_path(own)), body)
+            }
+            15 => get(analysis_path(analysis)),
+            16 => delete(analysis_path(analysis)),
+            _ => get(format!("{}/download", revision_path([own, revision[1], revision[2]]))),
+        };
+        self.must_fail(step, request).await;
+    }
+
+    /// Goes on where another workspace's list ended.
+    pub(super) async fn foreign_cursor(&self, step: &Step) {
+        let cursor = {
+            let cursors = self.shared.worlds[self.another(step)].cursors.lock().unwrap();
+            if cursors.is_empty() {
+                return;
+            }
+            cursors[index(step.pick, cursors.len())].clone()
+        };
+        self.must_fail(step, Request::new(Method::GET, format!("/v1/projects?cursor={cursor}"))).await;
+    }
+
+    pub(super) async fn activate(&self, step: &Step) {
+        let tenant = if step.pick.is_multiple_of(2) { self.tenant } else { self.another(step) };
+        let path = format!("/v1/tenants/{}/activate", self.shared.tenants[tenant]);
+        let request = Request { personal: true, ..Request::new(Method::POST, path) };
+        if self.homes.contains(&tenant) {
+            self.send_aside(step, request).await;
+        } else {
+            self.must_fail(step, request).await;
+        }
+    }
+
+    async fn must_fail(&self, step: &Step, request: Request) {
+        let reply = self.send_aside(step, request).await;
+        if reply.is_done() {
+            let text = format!("tenant {}: {} was answered {}", self.tenant, reply.request, reply.status);
+            self.shared.observer.report(Violation::new(Class::ForeignTouched, [], text));
+        }
+    }
+}

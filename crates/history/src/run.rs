@@ -1,0 +1,222 @@
+//! One history from its seed to its judgement.
+
+use std::{
+    sync::{Mutex, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use novelfoundry_core::{Role, TenantId, UserId};
+use novelfoundry_testkit::Database;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    check::check,
+    client::{Client, Shared},
+    faults::strike,
+    history::{Class, Event, Outcome, Violation},
+    model::Cast,
+    observe::{Observer, Owner},
+    plan::{Fault, Plan, Shape},
+    shrink::shrink,
+    survey::{settle, survey},
+    system::System,
+    world::World,
+};
+
+const TENANTS: usize = 4;
+/// Members of each workspace; the last is another workspace's owner.
+const CLIENTS: [Role; 4] = [Role::Owner, Role::Editor, Role::Viewer, Role::Editor];
+/// Persons that a workspace brings.
+const PERSONS: usize = 3;
+/// How often a smaller history is tried; each takes as long as it takes.
+const SHRINKING: usize = 40;
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// From which all follows.
+    pub seed: u64,
+    /// The steps of all clients together.
+    pub operations: usize,
+    /// The database to run in, which nothing else uses and which is not crashed; none for a server of its own.
+    pub database: Option<Database>,
+    /// Whether a failure is tried again with ever fewer steps.
+    pub shrink: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The requests that were sent.
+    pub requests: usize,
+    /// Those that were acknowledged.
+    pub acknowledged: usize,
+    /// Those that were refused.
+    pub refused: usize,
+    /// Those whose outcome is unknown.
+    pub unknown: usize,
+    /// The faults that struck.
+    pub faults: usize,
+    /// How long the clients worked.
+    pub took: Duration,
+    /// Each violation with the events that have to do with it.
+    pub violations: Vec<String>,
+}
+
+/// Runs a history and judges it.
+///
+/// # Panics
+/// Where the system cannot be set up or does not come to rest.
+pub async fn run(options: Options) -> Report {
+    let clients = TENANTS * CLIENTS.len();
+    let shape = Shape { clients, operations: options.operations, crashes: options.database.is_none() };
+    let plan = Plan::new(options.seed, shape);
+    let (mut report, classes) = Box::pin(play(&plan, &options)).await;
+    if options.shrink
+        && let Some(class) = classes.first()
+    {
+        let last = Mutex::new(None);
+        // The database is shared by no other run, so each takes a server of its own.
+        let alone = Options { database: None, ..options.clone() };
+        let small = shrink(plan.parts(), SHRINKING, async |kept| {
+            let (report, classes) = Box::pin(play(&plan.only(kept), &alone)).await;
+            let fails = classes.contains(class);
+            if fails {
+                last.lock().unwrap().replace(report);
+            }
+            fails
+        })
+        .await;
+        if let Some(smaller) = last.into_inner().unwrap() {
+            let head = format!("the same with {} of {} steps and faults:", small.len(), plan.parts());
+            report.violations.push(head);
+            report.violations.extend(smaller.violations);
+        }
+    }
+    report
+}
+
+async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
+    let purge_after = if plan.purge_soon { Duration::ZERO } else { Duration::from_hours(24) };
+    let system = System::start(options.database.clone(), purge_after).await;
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+    let mut shared = Shared {
+        system,
+        http,
+        observer: Observer::default(),
+        worlds: (0..TENANTS).map(|_| World::default()).collect(),
+        tenants: Vec::new(),
+        events: Mutex::default(),
+        texts: Mutex::default(),
+        clock: AtomicU64::new(1),
+    };
+    let cast = found(&shared).await;
+    shared.tenants.clone_from(&cast.tenants);
+    let owners: Vec<_> = (0..TENANTS)
+        .map(|tenant| (cast.tenants[tenant], token(&shared, &cast, tenant, tenant * PERSONS)))
+        .collect();
+
+    let began = Instant::now();
+    let (done, count) = watch::channel(0);
+    let clients = plan.clients.iter().enumerate().map(async |(number, steps)| {
+        let mut client = client(&shared, &cast, number);
+        for step in steps {
+            Box::pin(client.take(step)).await;
+            done.send_modify(|done| *done += 1);
+        }
+    });
+    let steps = plan.steps();
+    tokio::join!(join_all(clients), strike(&shared.system, &plan.faults, steps, count, options.seed));
+    let took = began.elapsed();
+
+    // A request that its client gave up has ended with the API that worked on it.
+    shared.system.restart_api().await;
+    let mut violations = shared.observer.take();
+    let events = shared.events.lock().unwrap().clone();
+    if plan.purge_soon {
+        violations.extend(settle(&shared.system, "").await);
+    } else {
+        violations.extend(settle(&shared.system, "purge_objects").await);
+        violations.extend(check(&cast, &events, &survey(&shared, &owners, false).await));
+        violations.extend(settle(&shared.system, "").await);
+    }
+    violations.extend(check(&cast, &events, &survey(&shared, &owners, true).await));
+    violations.extend(shared.observer.take());
+    shared.system.stop().await;
+    let classes = violations.iter().map(|violation| violation.class).collect();
+    (report(plan, &events, took, &violations), classes)
+}
+
+fn report(plan: &Plan, events: &[Event], took: Duration, violations: &[Violation]) -> Report {
+    let count = |which: fn(&Outcome) -> bool| events.iter().filter(|event| which(&event.outcome)).count();
+    Report {
+        requests: events.len(),
+        acknowledged: count(|outcome| *outcome == Outcome::Done),
+        refused: count(|outcome| matches!(outcome, Outcome::Refused(_))),
+        unknown: count(|outcome| matches!(outcome, Outcome::Unknown(_))),
+        faults: plan.faults.iter().filter(|(_, fault)| *fault != Fault::TimePasses).count(),
+        took,
+        violations: violations.iter().map(|violation| violation.with_events(events)).collect(),
+    }
+}
+
+/// Makes the workspaces and their members.
+async fn found(shared: &Shared) -> Cast {
+    let Shared { system, observer, .. } = shared;
+    let db = system.database.tenant_db(2).await;
+    let mut cast = Cast::default();
+    for tenant in 0..TENANTS {
+        let owner = system.issuer.writer(&db).await;
+        let id = owner.tenant_id().expect("a writer has a workspace").as_uuid();
+        cast.tenants.push(id);
+        observer.introduce(id, Owner::Tenant(tenant));
+        cast.users.push(owner.user_id().as_uuid());
+        cast.users.extend((1..PERSONS).map(|_| system.issuer.id()));
+    }
+    for (number, user) in cast.users.iter().enumerate() {
+        // Owners are guests of another workspace, whose members see their ids in the addresses of files.
+        let owner = if number % PERSONS == 0 { Owner::Anyone } else { Owner::Tenant(number / PERSONS) };
+        observer.introduce(*user, owner);
+    }
+    for number in 0..TENANTS * CLIENTS.len() {
+        let (tenant, user, role) = seat(number);
+        let (tenant, user) = (cast.tenants[tenant], cast.users[user]);
+        for sql in [
+            format!(
+                "insert into app.memberships (tenant_id, user_id, role) values ('{tenant}', '{user}', '{role}')
+                     on conflict do nothing"
+            ),
+            format!(
+                "insert into app.user_tenants (tenant_id, user_id, tenant_name) values ('{tenant}', '{user}', '')
+                     on conflict do nothing"
+            ),
+        ] {
+            system.database.sql(&sql).await.unwrap();
+        }
+    }
+    cast
+}
+
+/// Returns a client's workspace, person and role.
+fn seat(number: usize) -> (usize, usize, Role) {
+    let (tenant, place) = (number / CLIENTS.len(), number % CLIENTS.len());
+    let user = if place < PERSONS { tenant * PERSONS + place } else { (tenant + 1) % TENANTS * PERSONS };
+    (tenant, user, CLIENTS[place])
+}
+
+fn client<'a>(shared: &'a Shared, cast: &Cast, number: usize) -> Client<'a> {
+    let (tenant, user, role) = seat(number);
+    let seats = (0..TENANTS * CLIENTS.len()).map(seat);
+    let homes = seats.filter(|(_, other, _)| *other == user).map(|(tenant, ..)| tenant).collect();
+    let token = token(shared, cast, tenant, user);
+    Client { shared, tenant, user, role, token, homes, sent: Vec::new() }
+}
+
+fn token(shared: &Shared, cast: &Cast, tenant: usize, user: usize) -> String {
+    let id = |ids: &[Uuid], number: usize| ids[number];
+    let user = UserId::from_uuid(id(&cast.users, user));
+    let tenant = TenantId::from_uuid(id(&cast.tenants, tenant));
+    shared.system.issuer.token(user, Some(tenant))
+}

@@ -1,0 +1,17 @@
+//! A small history from a fixed seed, on the database of this run; `script/history` runs long ones from many seeds.
+
+use novelfoundry_history::{Options, run};
+use novelfoundry_testkit::{Database, ENVIRONMENT};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_history_leaks_loses_and_repeats_nothing() {
+    // A cluster is prepared once for all tests and is not to be crashed; a server of its own takes three seconds.
+    let on_cluster = std::env::var(ENVIRONMENT).is_ok() && Database::shared().await.nodes.is_some();
+    let database = if on_cluster { Some(Database::fresh().await) } else { None };
+    let operations = if on_cluster { 1000 } else { 2500 };
+    let report = run(Options { seed: 7, operations, database, shrink: false }).await;
+    println!("{report:?}");
+    assert!(report.violations.is_empty(), "seed 7: {}", report.violations.join("\n"));
+    assert!(report.acknowledged > operations / 4, "most of it was refused: {report:?}");
+    assert!(report.unknown > 0, "no fault struck: {report:?}");
+}
