@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::{HeaderMap, StatusCode};
-use novelfoundry_core::{AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, RevisionId, Role};
+use novelfoundry_core::{AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, RevisionId};
 use novelfoundry_database::{analyses, jobs, revisions};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -65,7 +65,7 @@ pub(crate) async fn create(
         jobs::insert(JobId::from(analysis), &payload, None),
         analyses::by_id(project, analysis),
     );
-    let outcome = state.tenant.write(&member.authority, Role::Editor, "analyses.create", calls).await;
+    let outcome = member.write(&state, "analyses.create", calls).await;
     let made = match key.settle(&state, &member, outcome).await? {
         Made::Now(((), (), (), (), made)) => {
             state.wake_workers();
@@ -73,7 +73,7 @@ pub(crate) async fn create(
         }
         Made::Before(id) => {
             let read = analyses::by_id(project, AnalysisId::from_uuid(id));
-            state.tenant.read(&member.authority, Role::Viewer, "analyses.replay", read).await?
+            member.read(&state, "analyses.replay", read).await?
         }
     };
     let made = made.ok_or_else(|| Problem::new(ProblemCode::AnalysisNotFound))?;
