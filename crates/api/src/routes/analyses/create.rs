@@ -43,7 +43,7 @@ pub(crate) struct NewAnalysis {
         (status = 201, body = Analysis, headers(("location" = String), ("etag" = String))),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
-        (status = 404, description = "`project-not-found`, `manuscript-not-found`, `revision-not-found`"),
+        (status = 404, description = "`project-not-found`, `manuscript-not-found`, `revision-not-found`; `analysis-not-found`: the one that the key made is gone"),
         (status = 409, description = "`revision-not-stored`, `idempotency-key-in-flight`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
     ))]

@@ -32,7 +32,7 @@ use crate::{
         (status = 201, body = Manuscript, headers(("location" = String), ("etag" = String))),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
-        (status = 404, description = "`project-not-found`"),
+        (status = 404, description = "`project-not-found`; `manuscript-not-found`: the one that the key made is gone"),
         (status = 409, description = "`idempotency-key-in-flight`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
     ))]

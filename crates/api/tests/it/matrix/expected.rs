@@ -34,8 +34,8 @@ impl Cell {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Allowed,
-    /// A status, with the codes it may have.
-    Refused(u16, Vec<String>),
+    /// With a status and a code.
+    Refused(u16, String),
 }
 
 /// An operation that answers a caller otherwise than the rule has it: which, and with what status and code; none where
@@ -50,7 +50,7 @@ fn excepted((.., answer): &Exception) -> Outcome {
 }
 
 fn refused(status: u16, code: &str) -> Outcome {
-    Outcome::Refused(status, vec![code.to_owned()])
+    Outcome::Refused(status, code.to_owned())
 }
 
 pub(super) fn outcome(operation: &Operation, cell: Cell) -> Outcome {
@@ -73,16 +73,14 @@ fn by_rule(operation: &Operation, cell: Cell) -> Outcome {
     }
 }
 
-/// Whoever names another's thing is told that it is missing; where nothing is named there is nothing to refuse.
+/// Whoever names another's thing is told that it is missing, by the code that the document lists first; where nothing
+/// is named there is nothing to refuse.
 fn missing(operation: &Operation) -> Outcome {
     if operation.path_parameters().is_empty() {
         return Outcome::Allowed;
     }
     let description = operation.document["responses"]["404"]["description"].as_str().unwrap_or_default();
-    let codes: Vec<_> =
-        description.split('`').filter(|code| code.ends_with("-not-found")).map(str::to_owned).collect();
-    assert!(!codes.is_empty(), "{} documents no 404", operation.id);
-    Outcome::Refused(404, codes)
+    refused(404, description.split('`').nth(1).unwrap_or("(no 404 is documented)"))
 }
 
 /// Fails where an exception has nothing left to except.

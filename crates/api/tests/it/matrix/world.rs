@@ -30,31 +30,25 @@ impl<'a> World<'a> {
         };
         let world =
             Self { app, editor: another(), viewer: another(), removed: another(), stranger, things, owner };
+        let (tenant, mut sql) = (world.owner.tenant, String::new());
         for (member, role) in
             [(&world.editor, "editor"), (&world.viewer, "viewer"), (&world.removed, "owner")]
         {
-            world.join(member, role).await;
+            let user = member.user;
+            let _ = write!(
+                sql,
+                "insert into app.memberships (tenant_id, user_id, role) values ('{tenant}', '{user}', '{role}');
+                 insert into app.user_tenants (tenant_id, user_id, tenant_name)
+                   values ('{tenant}', '{user}', 'A workspace');"
+            );
         }
+        app.database.sql(&sql).await.unwrap();
         // The token was good until a moment ago.
-        let left = world.app.get(&world.removed, "/v1/projects").await;
-        left.expect(200);
-        world.leave(&world.removed).await;
-        world
-    }
-
-    async fn join(&self, member: &Writer, role: &str) {
-        let (tenant, user) = (member.tenant, member.user);
-        let sql = format!(
-            "insert into app.memberships (tenant_id, user_id, role) values ('{tenant}', '{user}', '{role}');
-             insert into app.user_tenants (tenant_id, user_id, tenant_name) values ('{tenant}', '{user}', 'A workspace')"
-        );
-        self.app.database.sql(&sql).await.unwrap();
-    }
-
-    async fn leave(&self, member: &Writer) {
-        let of = format!("where tenant_id = '{}' and user_id = '{}'", member.tenant, member.user);
+        app.get(&world.removed, "/v1/projects").await.expect(200);
+        let of = format!("where tenant_id = '{tenant}' and user_id = '{}'", world.removed.user);
         let sql = format!("delete from app.memberships {of}; delete from app.user_tenants {of}");
-        self.app.database.sql(&sql).await.unwrap();
+        app.database.sql(&sql).await.unwrap();
+        world
     }
 
     pub(super) async fn set_role(&self, member: &Writer, role: &str) {
