@@ -1,7 +1,7 @@
 //! Requests and answers as they stand on the wire: what a library leaves out or puts in order can tell two answers
 //! apart all the same.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Map, Value};
@@ -30,7 +30,7 @@ pub(crate) async fn exchange(
         body.len()
     );
     for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
+        let _ = write!(request, "{name}: {value}\r\n");
     }
     request += "\r\n";
     request += &body;

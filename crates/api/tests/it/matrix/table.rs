@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use novelfoundry_core::{Access, Operation as Row};
+use novelfoundry_core::{Access, Operation as Row, Role};
 use serde_json::{Value, json};
 
 use crate::things::operations_of;
@@ -18,7 +18,7 @@ fn the_document_and_the_table_hold_the_same_operations() {
         assert_eq!(operation.id, row.definition().id, "{method} {path}");
         let bearer = if row.access() == Access::Public { Value::Null } else { json!([{"bearer": []}]) };
         assert_eq!(operation.document["security"], bearer, "{}", operation.id);
-        let role = row.access().role().map(|role| role.as_str());
+        let role = row.access().role().map(Role::as_str);
         assert_eq!(operation.document["x-minimum-role"].as_str(), role, "{}", operation.id);
     }
     for row in Row::ALL {

@@ -22,6 +22,10 @@ pub(super) struct World<'a> {
 
 impl<'a> World<'a> {
     pub(super) async fn make(app: &'a App) -> Self {
+        Box::pin(Self::make_all(app)).await
+    }
+
+    async fn make_all(app: &'a App) -> Self {
         let (owner, stranger) = (app.writer().await, app.writer().await);
         let things = Things::make(app, &owner).await;
         let another = || {
