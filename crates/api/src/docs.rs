@@ -81,7 +81,7 @@ fn index(document: &Value) -> String {
         let _ = write!(
             body,
             "<tr><td><span class=\"verb\">{verb}</span></td><td><a href=\"#{}\"><code>{path}</code></a></td><td>{}</td></tr>",
-            text(&operation["operationId"]).to_owned() + verb + path,
+            text(&operation["operationId"]),
             text(&operation["summary"])
         );
     }
@@ -120,7 +120,7 @@ fn operations(document: &Value) -> Vec<(String, String, &Value)> {
 }
 
 fn section(body: &mut String, verb: &str, path: &str, operation: &Value) {
-    let id = text(&operation["operationId"]).to_owned() + verb + path;
+    let id = text(&operation["operationId"]);
     let _ =
         write!(body, "<section id=\"{id}\"><h2><span class=\"verb\">{verb}</span> <code>{path}</code></h2>");
     let _ = write!(
@@ -129,6 +129,9 @@ fn section(body: &mut String, verb: &str, path: &str, operation: &Value) {
         markdown(text(&operation["summary"])),
         markdown(text(&operation["description"]))
     );
+    if let Some(role) = operation["x-minimum-role"].as_str() {
+        let _ = write!(body, "<p>Minimum role: {role}.</p>");
+    }
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let rows: String = parameters.fold(String::new(), |mut rows, parameter| {
         let _ = write!(

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use novelfoundry_core::{ProblemCode, Role, UserId};
+use novelfoundry_core::{ProblemCode, UserId};
 use novelfoundry_database::{Call, DbError, Refusal, idempotency};
 use uuid::Uuid;
 
@@ -54,8 +54,7 @@ impl Key {
             (Ok(made), _) => Ok(Made::Now(made)),
             (Err(DbError::Refused(Refusal::IdempotencyReplayed)), Some(key)) => {
                 let read = idempotency::recorded(member.user_id, key);
-                let recorded =
-                    state.tenant.read(&member.authority, Role::Viewer, "idempotency.replay", read).await?;
+                let recorded = member.read(state, "idempotency.replay", read).await?;
                 recorded
                     .map(|recorded| Made::Before(recorded.resource))
                     .ok_or_else(|| Problem::new(ProblemCode::IdempotencyInFlight))

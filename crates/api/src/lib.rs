@@ -5,6 +5,7 @@
 mod auth;
 mod cursor;
 mod docs;
+mod document;
 mod etag;
 mod idempotency;
 mod invitation_page;

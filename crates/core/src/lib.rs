@@ -1,9 +1,10 @@
-//! The words every other crate shares: ids, roles, plans, problem codes, and the sources of time and randomness.
+//! The words every other crate shares: ids, roles, plans, operations, problem codes, and the sources of time and randomness.
 //! It does no input or output, so that anything may depend on it.
 
 mod clock;
 mod id;
 mod job;
+mod operation;
 mod problem;
 mod report;
 mod role;
@@ -18,6 +19,7 @@ pub use job::{
     AnalyzeManuscript, JobKind, JobPayload, PurgeObjects, PurgeWorkspace, ReconcileWorkspace, SettleUpload,
     UnknownJobKind,
 };
+pub use operation::{Access, Operation, OperationDefinition};
 pub use problem::{ProblemCode, ProblemDefinition};
 pub use report::report;
 pub use role::{Role, UnknownRole};

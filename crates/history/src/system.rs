@@ -14,6 +14,7 @@ use novelfoundry_core::{Clock, IdSource, Secret, SystemClock};
 use novelfoundry_database::{ControlDb, TenantDb};
 use novelfoundry_embedded::store::{self, Credentials, Limits, ObjectStore};
 use novelfoundry_identity::{Verifier, VerifierOptions};
+use novelfoundry_mail::{MailOptions, Mailer, Sender};
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_testkit::{Database, DelayingProxy, TestIssuer, Testbed};
 use novelfoundry_worker::{Worker, WorkerOptions};
@@ -129,6 +130,7 @@ impl System {
     pub(crate) async fn restart_worker(&self) {
         drop(self.worker.lock().unwrap().take());
         let (database, endpoint) = (self.reached(), self.store_url.clone());
+        let purge_after = self.purge_after;
         let part = Part::start(async move |ready| {
             let (tenant, control) = logins(&database, 4).await;
             let _ = ready.send(());
@@ -139,6 +141,7 @@ impl System {
                 concurrency: 3,
                 lease: LEASE,
                 poll: Duration::from_millis(200),
+                purge_after,
                 backup_retention: Duration::from_hours(24),
                 name: "history".into(),
             });
@@ -153,15 +156,21 @@ impl System {
         let (database, endpoint, url) = (self.reached(), self.store_url.clone(), self.api_url.clone());
         let listener = self.api_listener.try_clone().unwrap();
         let (issuer, purge_after) = (self.issuer.issuer.clone(), self.purge_after);
+        let outbox = self.files.path().join("outbox");
         let part = Part::start(async move |ready| {
             let (tenant, control) = logins(&database, 10).await;
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let from = Sender::parse("Novels <novels@example.com>").unwrap();
+            let mailer = Mailer::open(MailOptions::new(from, outbox, Arc::clone(&clock))).unwrap();
             let api = Api {
+                mailer,
+                erase_account: None,
                 tenant,
                 control,
                 store: client(&endpoint),
                 verifier: verifier(issuer),
                 ids: IdSource::default(),
-                clock: Arc::new(SystemClock),
+                clock,
                 settings: Settings {
                     public_url: url,
                     allowed_origins: Vec::new(),
@@ -169,6 +178,7 @@ impl System {
                     upload_expiry: Duration::from_mins(15),
                     download_expiry: Duration::from_mins(5),
                     purge_after,
+                    sign_in: novelfoundry_api::SignIn::Elsewhere,
                     version: "0.0.0",
                 },
             };

@@ -21,6 +21,8 @@ pub struct TestIssuer {
     pub verifier: Verifier,
     /// The `iss` of the tokens.
     pub issuer: String,
+    /// The public key as a forger knows it: an uncompressed point.
+    pub public_key: Vec<u8>,
     key: EncodingKey,
     ids: IdSource,
 }
@@ -51,7 +53,8 @@ impl TestIssuer {
             leeway: std::time::Duration::from_secs(5),
         })
         .unwrap();
-        Self { verifier, issuer, key: EncodingKey::from_ec_der(pkcs8.as_ref()), ids: IdSource::default() }
+        let key = EncodingKey::from_ec_der(pkcs8.as_ref());
+        Self { verifier, issuer, public_key: point, key, ids: IdSource::default() }
     }
 
     /// Returns a new id.
@@ -68,18 +71,33 @@ impl TestIssuer {
         encode(&header, claims, &self.key).unwrap()
     }
 
-    /// Signs a token for a person, with a workspace or without.
-    pub fn token(&self, user: UserId, tenant: Option<TenantId>) -> String {
+    /// Signs a header and a payload that no library would write.
+    ///
+    /// # Panics
+    /// Where they cannot be signed.
+    pub fn sign_text(&self, header: &str, payload: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, Algorithm::ES256).unwrap();
+        format!("{message}.{signature}")
+    }
+
+    /// Returns the claims of a person's token, with a workspace or without, for an hour from now.
+    pub fn payload(&self, user: UserId, tenant: Option<TenantId>) -> Value {
         let now = SystemClock.now().as_second();
         let mut app_metadata = json!({"provider": "email"});
         if let Some(tenant) = tenant {
             app_metadata["tenant_id"] = json!(tenant);
         }
-        self.sign(&json!({
+        json!({
             "iss": self.issuer, "aud": "authenticated", "sub": user, "role": "authenticated",
             "iat": now, "exp": now + 3600, "session_id": self.id(), "email": format!("{user}@example.com"),
             "app_metadata": app_metadata, "user_metadata": {},
-        }))
+        })
+    }
+
+    /// Signs a token for a person, with a workspace or without.
+    pub fn token(&self, user: UserId, tenant: Option<TenantId>) -> String {
+        self.sign(&self.payload(user, tenant))
     }
 
     /// Returns verified claims of a person.

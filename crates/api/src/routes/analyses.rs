@@ -7,7 +7,7 @@ pub(crate) mod list;
 
 use jiff::Timestamp;
 use novelfoundry_core::{
-    AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, ProjectId, RevisionId, Role,
+    AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, ProjectId, RevisionId,
 };
 use novelfoundry_database::{analyses, jobs};
 use serde::Serialize;
@@ -118,7 +118,7 @@ pub(super) async fn resume(
     let &analyses::Analysis { analysis_id, manuscript_id, revision_id, created_at, .. } = analysis;
     let payload = AnalyzeManuscript { project_id, manuscript_id, revision_id };
     let call = jobs::put_back([(JobId::from(analysis_id), payload, created_at)]);
-    if state.tenant.write(&member.authority, Role::Editor, "analyses.resume", call).await? > 0 {
+    if member.write(state, "analyses.resume", call).await? > 0 {
         tracing::warn!(%analysis_id, "the job of an analysis was missing");
         state.wake_workers();
     }

@@ -22,7 +22,7 @@ use utoipa::openapi::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Api, State, docs, invitation_page, json, middleware, problem::Problem};
+use crate::{Api, State, docs, document, invitation_page, json, middleware, problem::Problem};
 
 /// Makes the router of the whole API; `other` is served beside it, with limits of its own.
 pub fn router(api: Api, other: Router) -> Router {
@@ -103,6 +103,7 @@ fn documented(version: &str) -> (Router<State>, OpenApi) {
     let bearer =
         SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    document::complete(&mut document);
     (router, document)
 }
 

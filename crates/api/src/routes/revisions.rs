@@ -7,7 +7,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 
 use jiff::Timestamp;
-use novelfoundry_core::{AnalysisId, ManuscriptId, ProblemCode, ProjectId, RevisionId, Role};
+use novelfoundry_core::{AnalysisId, ManuscriptId, ProblemCode, ProjectId, RevisionId};
 use novelfoundry_database::{manuscripts, revisions};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -80,7 +80,6 @@ pub(crate) fn ids((project, manuscript, revision): &(String, String, String)) ->
 pub(crate) async fn read(
     state: &State,
     member: &Member,
-    role: Role,
     name: &'static str,
     ids: Ids,
 ) -> Result<revisions::Revision, Problem> {
@@ -88,7 +87,7 @@ pub(crate) async fn read(
         manuscripts::by_id(ids.project, ids.manuscript),
         revisions::by_id(ids.project, ids.manuscript, ids.revision),
     );
-    match state.tenant.read(&member.authority, role, name, calls).await? {
+    match member.read(state, name, calls).await? {
         (Some(_), Some(revision)) => Ok(revision),
         _ => Err(Problem::new(ProblemCode::RevisionNotFound)),
     }

@@ -1,126 +1,170 @@
-//! Another tenant's thing and a missing thing answer alike, byte for byte but for the request's id and date.
+//! Another tenant's thing and a missing thing answer alike, byte for byte on the wire but for the request's id and the
+//! date; and so do another tenant's cursors, keys and versions, and URLs signed for another tenant's files.
+
+mod urls;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::app::{Answer, App, upload};
+use crate::{
+    app::{App, Writer},
+    things::{Operation, Things, operations},
+    wire::{exchange, status},
+};
 
-fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, serde_json::Value) {
-    let mut headers: Vec<_> = answer
-        .headers
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id" | "content-length"))
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
-    headers.sort();
-    let mut body = answer.body.clone();
-    body["instance"] = json!(null);
-    (answer.status.as_u16(), headers, body)
+/// Anna's things are foreign to Bruno, who asks.
+struct Two {
+    anna: Writer,
+    hers: Things,
+    bruno: Writer,
+    his: Things,
+    never: Things,
+}
+
+impl Two {
+    async fn make(app: &App) -> Self {
+        let (anna, bruno) = (app.writer().await, app.writer().await);
+        let (hers, his) = (Things::make(app, &anna).await, Things::make(app, &bruno).await);
+        Self { anna, hers, bruno, his, never: Things::missing(app) }
+    }
+
+    /// Sends Bruno's request whose first ids are his own and whose others are of `things`.
+    async fn ask(
+        &self,
+        app: &App,
+        operation: &Operation,
+        (own, things): (usize, &Things),
+        headers: &[(&str, &str)],
+    ) -> String {
+        let ids = operation.ids();
+        let value = |name: &str| {
+            let place = ids.iter().position(|id| *id == name).unwrap_or_default();
+            if place < own { self.his.value(name) } else { things.value(name) }
+        };
+        let (path, body) = (operation.path_of(value), operation.body_of(value));
+        exchange(app, &self.bruno, &operation.method, &path, headers, body.as_ref()).await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn foreign_equals_missing_for_every_operation() {
+async fn foreign_equals_missing_for_every_operation_on_the_wire() {
     let app = App::start().await;
-    let (anna, bruno) = (app.writer().await, app.writer().await);
-    let hers = app.manuscript(&anna).await;
-    let project = hers.split("/manuscripts").next().unwrap().to_owned();
-    let (revision, done) = app.upload(&anna, &hers, "a.txt", b"words").await;
-    let analysis = format!("{project}/analyses/{}", done["analysis_id"].as_str().unwrap());
-    let id = |path: &str| path.rsplit('/').next().unwrap().to_owned();
-    let new_analysis = json!({"manuscript_id": id(&hers), "revision_id": id(&revision)});
-    let title = Some(json!({"title": "Mine now"}));
-    let operations = [
-        (Method::GET, project.clone(), None),
-        (Method::PATCH, project.clone(), title.clone()),
-        (Method::DELETE, project.clone(), None),
-        (Method::GET, format!("{project}/manuscripts"), None),
-        (Method::POST, format!("{project}/manuscripts"), title.clone()),
-        (Method::GET, hers.clone(), None),
-        (Method::PATCH, hers.clone(), title),
-        (Method::DELETE, hers.clone(), None),
-        (Method::GET, format!("{hers}/revisions"), None),
-        (Method::POST, format!("{hers}/revisions"), Some(upload("b.txt", b"x"))),
-        (Method::GET, revision.clone(), None),
-        (Method::GET, format!("{revision}/download"), None),
-        (Method::POST, format!("{revision}/complete"), Some(json!({}))),
-        (Method::GET, format!("{project}/analyses"), None),
-        (Method::POST, format!("{project}/analyses"), Some(new_analysis)),
-        (Method::GET, analysis.clone(), None),
-        (Method::DELETE, analysis, None),
-        (Method::POST, format!("/v1/tenants/{}/activate", anna.tenant), None),
-        (Method::DELETE, format!("/v1/tenants/{}", anna.tenant), None),
-    ];
-    for (method, path, body) in operations {
-        let send = async |path: &str| {
-            let mut request = app.request(&bruno.token, method.clone(), path);
-            if let Some(body) = &body {
-                request = request.json(body);
+    let two = Two::make(&app).await;
+    let key = "a key that she has used";
+    let mut compared = 0;
+    for operation in operations(&app).await {
+        let mut variants: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
+        if operation.takes("header", "if-match") {
+            variants.extend(["\"1\"", "\"7\"", "*", "\"hers\""].map(|tag| vec![("if-match", tag)]));
+        }
+        if operation.takes("header", "idempotency-key") {
+            let (path, body) = (operation.path(&two.hers), operation.body(&two.hers));
+            let used = [("idempotency-key", key)];
+            let made = exchange(&app, &two.anna, &operation.method, &path, &used, body.as_ref()).await;
+            assert!(["201", "422"].contains(&status(&made)), "{}: {made}", operation.id);
+            variants.push(used.to_vec());
+        }
+        for own in 0..operation.ids().len() {
+            for headers in &variants {
+                let what = format!("{} with {headers:?} and {own} ids of his own", operation.id);
+                let foreign = two.ask(&app, &operation, (own, &two.hers), headers).await;
+                let missing = two.ask(&app, &operation, (own, &two.never), headers).await;
+                assert_eq!(foreign, missing, "{what}");
+                let refused = if headers.contains(&("if-match", "\"hers\"")) { "412" } else { "404" };
+                assert_eq!(status(&foreign), refused, "{what}: {foreign}");
+                for id in two.hers.ids().into_iter().chain(two.his.ids()) {
+                    assert!(!foreign.contains(id), "{what} echoes an id: {foreign}");
+                }
+                compared += 1;
             }
-            app.send(request).await
-        };
-        let foreign = send(&path).await;
-        let missing = send(&replace_ids(&path)).await;
-        assert_eq!(foreign.status, 404, "{method} {path}: {}", foreign.body);
-        assert_eq!(comparable(&foreign), comparable(&missing), "{method} {path}");
-        for part in path.split('/').filter(|part| part.len() == 36) {
-            assert!(!foreign.body.to_string().contains(part), "{method} {path} echoes an id");
         }
     }
-    app.get(&anna, &revision).await.expect(200);
-}
-
-/// Turns every id of a path into one that was never given.
-fn replace_ids(path: &str) -> String {
-    let missing = "0190b3f8-1c2d-7a3b-8c4d-5e6f70819293";
-    path.split('/').map(|part| if part.len() == 36 { missing } else { part }).collect::<Vec<_>>().join("/")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_without_a_right_are_refused_by_name() {
-    let app = App::start().await;
-    let anna = app.writer().await;
-    let project = app.project(&anna).await;
-    let answer = app.send(app.http.get(format!("{}{project}", app.url))).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (401, "unauthenticated"));
-    assert_eq!(answer.headers["www-authenticate"], "Bearer");
-    for token in ["x", "a.b.c", &anna.token[..anna.token.len() - 4]] {
-        let answer = app.send(app.request(token, Method::GET, &project)).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (401, "invalid-token"), "{token}");
-    }
-    let nowhere = app.issuer.token(anna.user, None);
-    let answer = app.send(app.request(&nowhere, Method::GET, &project)).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (403, "no-workspace"));
-    let me = app.send(app.request(&nowhere, Method::GET, "/v1/me")).await.expect(200);
-    assert!(me["workspace"].is_null());
-
-    let sql = format!("delete from app.memberships where tenant_id = '{}'", anna.tenant);
-    app.database.sql(&sql).await.unwrap();
-    let answer = app.get(&anna, &project).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (403, "not-a-member"), "at the next request");
-    let answer = app.post(&anna, "/v1/projects", json!({"title": "x"})).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (403, "not-a-member"));
-    let viewer = format!("insert into app.memberships values ('{}', '{}', 'viewer')", anna.tenant, anna.user);
-    app.database.sql(&viewer).await.unwrap();
-    app.get(&anna, &project).await.expect(200);
-    for (method, path) in [
-        (Method::POST, "/v1/projects".to_owned()),
-        (Method::PATCH, project.clone()),
-        (Method::DELETE, project.clone()),
-    ] {
-        let answer = app.send(app.request(&anna.token, method, &path).json(&json!({"title": "x"}))).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (403, "role-too-low"), "{path}");
+    assert!(compared >= 60, "only {compared} pairs were compared");
+    for (writer, things) in [(&two.anna, &two.hers), (&two.bruno, &two.his)] {
+        app.get(writer, &format!("/v1/projects/{}", things.project)).await.expect(200);
     }
 }
 
+/// A list with a cursor of hers is one with a cursor of nobody's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_workspace_is_created_and_activated_for_a_session() {
+async fn a_cursor_of_another_tenant_is_no_cursor() {
     let app = App::start().await;
-    let anna = app.writer().await;
-    let made = app.post(&anna, "/v1/tenants", json!({"name": "Second"})).await.expect(201);
-    let second = made["tenant_id"].as_str().unwrap();
-    let done = app.post(&anna, &format!("/v1/tenants/{second}/activate"), json!({})).await.expect(200);
-    assert_eq!(done["name"], "Second");
-    let me = app.get(&anna, "/v1/me").await.expect(200);
-    assert_eq!(me["workspaces"].as_array().unwrap().len(), 2);
-    assert_eq!(me["workspace"]["tenant_id"], anna.tenant.to_string(), "the old token stays where it was");
+    let two = Two::make(&app).await;
+    // A second of each, so that every list goes on.
+    for operation in operations(&app).await.iter().filter(|operation| operation.method == Method::POST) {
+        if operation.takes("header", "idempotency-key") && operation.id != "tenants.create" {
+            let body = Value::Object(operation.body(&two.hers).unwrap());
+            app.post(&two.anna, &operation.path(&two.hers), body).await.expect(201);
+        }
+    }
+    let lists: Vec<_> =
+        operations(&app).await.into_iter().filter(|list| list.takes("query", "cursor")).collect();
+    assert!(lists.len() >= 4);
+    for list in lists {
+        let page = app.get(&two.anna, &format!("{}?limit=1", list.path(&two.hers))).await.expect(200);
+        let cursor = page["next_cursor"].as_str().unwrap_or_else(|| panic!("{} is at its end", list.id));
+        let nobodys = "A".repeat(cursor.len());
+        let ask = async |path: &str, cursor: &str| {
+            exchange(&app, &two.bruno, &Method::GET, &format!("{path}?cursor={cursor}"), &[], None).await
+        };
+        let own = list.path(&two.his);
+        let (foreign, garbage) = (ask(&own, cursor).await, ask(&own, &nobodys).await);
+        assert_eq!(foreign, garbage, "{}", list.id);
+        assert_eq!(status(&foreign), "400", "{foreign}");
+        assert!(foreign.contains("\"invalid-cursor\""), "{foreign}");
+        // On her own list, which is missing to him, her cursor opens nothing either.
+        let (hers, never) = (list.path(&two.hers), list.path(&two.never));
+        assert_eq!(ask(&hers, cursor).await, ask(&never, cursor).await, "{}", list.id);
+        app.get(&two.anna, &format!("{hers}?cursor={cursor}")).await.expect(200);
+    }
+}
+
+/// Her key is a new key in another workspace, whoever uses it there: herself, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotency_key_of_another_tenant_is_a_new_key() {
+    let app = App::start().await;
+    let two = Two::make(&app).await;
+    let second = app.post(&two.anna, "/v1/tenants", json!({"name": "Second"})).await.expect(201);
+    let second: novelfoundry_core::TenantId = second["tenant_id"].as_str().unwrap().parse().unwrap();
+    let elsewhere =
+        Writer { token: app.issuer.token(two.anna.user, Some(second)), tenant: second, user: two.anna.user };
+    let in_second = Things::make(&app, &elsewhere).await;
+    for operation in operations(&app).await {
+        if !operation.takes("header", "idempotency-key") {
+            continue;
+        }
+        let key = format!("a key of {}", operation.id);
+        let create = async |writer: &Writer, things: &Things| {
+            let request = app.request(&writer.token, operation.method.clone(), &operation.path(things));
+            let body = operation.body(things).map(Value::Object);
+            let answer = app.send(request.header("idempotency-key", &key).json(&body)).await;
+            assert_eq!(answer.status, 201, "{}: {}", operation.id, answer.body);
+            answer.headers["location"].to_str().unwrap().rsplit('/').next().unwrap().to_owned()
+        };
+        let (hers, his) = (create(&two.anna, &two.hers).await, create(&two.bruno, &two.his).await);
+        let in_second = create(&elsewhere, &in_second).await;
+        assert_ne!(hers, his, "{}", operation.id);
+        // A workspace is made by the person, not in a workspace.
+        assert_eq!(hers == in_second, operation.id == "tenants.create", "{}", operation.id);
+        assert_eq!(his, create(&two.bruno, &two.his).await, "{}", operation.id);
+    }
+}
+
+/// A version is compared with the thing that is named, and with nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_of_another_tenant_guards_nothing() {
+    let app = App::start().await;
+    let two = Two::make(&app).await;
+    let hers = format!("/v1/projects/{}", two.hers.project);
+    let rename = async |writer: &Writer, path: &str, tag: &str| {
+        let title: Map<String, Value> = Map::from_iter([("title".to_owned(), json!("Renamed"))]);
+        exchange(&app, writer, &Method::PATCH, path, &[("if-match", tag)], Some(&title)).await
+    };
+    assert_eq!(status(&rename(&two.anna, &hers, "\"1\"").await), "200");
+    let tag = app.get(&two.anna, &hers).await.headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!(tag, "\"2\"");
+    let his = format!("/v1/projects/{}", two.his.project);
+    assert_eq!(rename(&two.bruno, &his, &tag).await, rename(&two.bruno, &his, "\"9\"").await);
+    assert_eq!(status(&rename(&two.bruno, &his, &tag).await), "412");
+    assert_eq!(status(&rename(&two.bruno, &his, "\"1\"").await), "200");
 }

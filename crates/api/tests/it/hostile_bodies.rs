@@ -1,5 +1,5 @@
 //! Hostile bodies, made from the OpenAPI document for every operation that takes one: each is a 4xx problem and writes
-//! nothing. An operation that is added is tried without another word, or asks here for a value of its new field.
+//! nothing.
 
 use proptest::{
     prelude::any,
@@ -9,9 +9,10 @@ use proptest::{
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Answer, App, Writer, sha256};
-
-const FILE: &[u8] = b"words";
+use crate::{
+    app::{Answer, App, Writer},
+    things::{self, Things},
+};
 
 /// What a body may be refused as; anything else would mean that it was read past.
 const REFUSALS: [&str; 6] = [
@@ -23,84 +24,23 @@ const REFUSALS: [&str; 6] = [
     "invitation-not-found",
 ];
 
-/// The things that paths and bodies name.
-struct Things {
-    project: String,
-    manuscript: String,
-    revision: String,
-    tenant: String,
-    /// A member.
-    user: String,
-    /// The token of an invitation.
-    token: String,
-}
-
-impl Things {
-    async fn make(app: &App, writer: &Writer) -> Self {
-        let manuscript = app.manuscript(writer).await;
-        let (revision, _) = app.upload(writer, &manuscript, "a.txt", FILE).await;
-        let ids: Vec<_> = revision.split('/').filter(|part| part.len() == 36).map(str::to_owned).collect();
-        let [project, manuscript, revision] = ids.try_into().unwrap();
-        let user = app.joined(writer, "editor").await.user.to_string();
-        let token = app.invitation(writer, "viewer").await;
-        Self { project, manuscript, revision, tenant: writer.tenant.to_string(), user, token }
-    }
-
-    /// A value that is accepted for the field or parameter of that name.
-    fn value(&self, name: &str) -> Value {
-        match name {
-            "title" | "name" => json!("Words"),
-            "filename" => json!("a.txt"),
-            "bytes" => json!(FILE.len()),
-            "sha256" => json!(sha256(FILE)),
-            "media_type" => json!("text/plain"),
-            "project_id" => json!(self.project),
-            "manuscript_id" => json!(self.manuscript),
-            "revision_id" => json!(self.revision),
-            "tenant_id" => json!(self.tenant),
-            "user_id" => json!(self.user),
-            "role" => json!("viewer"),
-            "token" => json!(self.token),
-            other => unreachable!("say here what `{other}` accepts"),
-        }
-    }
-}
-
-/// An operation of the document with a body that it accepts; none where it takes no body.
+/// An operation that may take a body, with one that it accepts.
 struct Operation {
     method: Method,
     path: String,
     accepted: Option<Map<String, Value>>,
 }
 
-fn operations(things: &Things) -> Vec<Operation> {
-    let document = serde_json::to_value(novelfoundry_api::openapi("0.0.0")).unwrap();
-    let mut operations = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (verb, operation) in item.as_object().unwrap() {
-            let method: Method = verb.to_uppercase().parse().unwrap();
-            if ![Method::POST, Method::PATCH, Method::PUT].contains(&method) {
-                continue;
-            }
-            let path = path.split('/').map(|part| {
-                let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
-                name.map_or(part.to_owned(), |name| things.value(name).as_str().unwrap().to_owned())
-            });
-            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-            let accepted = schema["$ref"].as_str().map(|reference| {
-                let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
-                assert_eq!(schema["additionalProperties"], false, "{reference} takes unknown fields");
-                // What may be left out is tried beside its operation.
-                let required = schema["required"].as_array().into_iter().flatten();
-                let names = required.map(|name| name.as_str().unwrap().to_owned());
-                names.map(|name| (name.clone(), things.value(&name))).collect()
-            });
-            assert!(accepted.is_some() || operation["requestBody"].is_null(), "a body without a name");
-            operations.push(Operation { method, path: path.collect::<Vec<_>>().join("/"), accepted });
-        }
-    }
-    assert!(operations.len() >= 9, "only {} operations were found", operations.len());
-    operations
+async fn operations(app: &App, things: &Things) -> Vec<Operation> {
+    let takes_bodies = |method: &Method| [Method::POST, Method::PATCH, Method::PUT].contains(method);
+    let all = things::operations(app).await.into_iter().filter(|operation| takes_bodies(&operation.method));
+    let operations = all.map(|operation| Operation {
+        path: operation.path(things),
+        // What may be left out is tried beside its operation.
+        accepted: operation.shortest_body(things),
+        method: operation.method,
+    });
+    operations.collect()
 }
 
 /// Writes a body with another text in the place of a field's value.
@@ -207,7 +147,7 @@ async fn every_operation_refuses_every_hostile_body_and_writes_nothing() {
     let anna = app.writer().await;
     let things = Things::make(&app, &anna).await;
     let before = holdings(&app, &anna).await;
-    for operation in operations(&things) {
+    for operation in operations(&app, &things).await {
         let name = format!("{} {}", operation.method, operation.path);
         let Some(accepted) = &operation.accepted else {
             for body in hostile(&Map::new()) {
@@ -240,7 +180,7 @@ async fn a_body_with_a_few_bytes_changed_is_taken_or_refused_and_never_a_defect(
     let things = Things::make(&app, &anna).await;
     let mut runner = TestRunner::deterministic();
     let edits = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..3_u8), 1..4);
-    for operation in operations(&things) {
+    for operation in operations(&app, &things).await {
         let Some(accepted) = &operation.accepted else { continue };
         let whole = Value::Object(accepted.clone()).to_string().into_bytes();
         let answer = send(&app, &anna, &operation, "application/json", whole.clone()).await;

@@ -40,10 +40,10 @@ async fn the_control_login_enqueues_reconciliations_and_nothing_else() {
 async fn each_listed_workspace_has_one_job_which_is_kept_for_as_long_as_it_is_listed() {
     let database = Database::fresh().await;
     let control = database.control_db().await;
-    let make = "insert into app.user_tenants (tenant_id, user_id, tenant_name, created_at)
+    let listed = "insert into app.user_tenants (tenant_id, user_id, tenant_name, created_at)
         select tenant, gen_random_uuid(), 'One', now() - interval '2 hours'
           from (select gen_random_uuid() as tenant from generate_series(1, 25)) t, generate_series(1, 3)";
-    database.sql(make).await.unwrap();
+    database.sql(listed).await.unwrap();
     let mut made = Vec::new();
     for _ in 0..4 {
         made.push(reconcile::begin(&control, 10).await.unwrap());
@@ -54,8 +54,8 @@ async fn each_listed_workspace_has_one_job_which_is_kept_for_as_long_as_it_is_li
         "update app.jobs set state = 'succeeded', attempts = 1, finished_at = now() - interval '8 days'";
     database.sql(end).await.unwrap();
     assert_eq!(jobs::forget(&control, 100).await.unwrap(), 0, "they will be wanted again");
-    let again = [reconcile::repeat(&control, 20, DAY), reconcile::repeat(&control, 20, DAY)];
-    let again = futures_util::future::join_all(again).await.into_iter().map(Result::unwrap).sum::<usize>();
+    let (one, two) = tokio::join!(reconcile::repeat(&control, 20, DAY), reconcile::repeat(&control, 20, DAY));
+    let again = one.unwrap() + two.unwrap();
     assert_eq!(again + reconcile::repeat(&control, 20, DAY).await.unwrap(), 25);
     assert_eq!(
         field(&database, "select count(*) from app.jobs where state = 'queued' and attempts = 0").await,

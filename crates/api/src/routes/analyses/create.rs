@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::{HeaderMap, StatusCode};
-use novelfoundry_core::{AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, RevisionId, Role};
+use novelfoundry_core::{AnalysisId, AnalyzeManuscript, JobId, ManuscriptId, ProblemCode, RevisionId};
 use novelfoundry_database::{analyses, jobs, revisions};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -43,7 +43,7 @@ pub(crate) struct NewAnalysis {
         (status = 201, body = Analysis, headers(("location" = String), ("etag" = String))),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
-        (status = 404, description = "`project-not-found`, `manuscript-not-found`, `revision-not-found`"),
+        (status = 404, description = "`project-not-found`, `manuscript-not-found`, `revision-not-found`; `analysis-not-found`: the one that the key made is gone"),
         (status = 409, description = "`revision-not-stored`, `idempotency-key-in-flight`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
     ))]
@@ -65,7 +65,7 @@ pub(crate) async fn create(
         jobs::insert(JobId::from(analysis), &payload, None),
         analyses::by_id(project, analysis),
     );
-    let outcome = state.tenant.write(&member.authority, Role::Editor, "analyses.create", calls).await;
+    let outcome = member.write(&state, "analyses.create", calls).await;
     let made = match key.settle(&state, &member, outcome).await? {
         Made::Now(((), (), (), (), made)) => {
             state.wake_workers();
@@ -73,7 +73,7 @@ pub(crate) async fn create(
         }
         Made::Before(id) => {
             let read = analyses::by_id(project, AnalysisId::from_uuid(id));
-            let made = state.tenant.read(&member.authority, Role::Viewer, "analyses.replay", read).await?;
+            let made = member.read(&state, "analyses.replay", read).await?;
             if let Some(made) = &made {
                 resume(&state, &member, project, made).await?;
             }

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, ProblemCode, Role};
+use novelfoundry_core::{JobId, ProblemCode};
 use novelfoundry_database::{analyses, jobs};
 
 use super::ids;
@@ -35,9 +35,8 @@ pub(crate) async fn delete(
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let (project, analysis) = ids(&path)?;
-    let outcome = state
-        .tenant
-        .run(&member.authority, Role::Editor, "analyses.delete", |tx| {
+    let outcome = member
+        .run(&state, "analyses.delete", |tx| {
             Box::pin(async move {
                 // The job first, as its worker locks it.
                 let job = JobId::from(analysis);

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::HeaderMap;
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::analyses;
 
 use super::{Analysis, ids};
@@ -27,9 +27,8 @@ pub(crate) async fn get(
     Path(path): Path<(String, String)>,
 ) -> Result<(HeaderMap, Json<Analysis>), Problem> {
     let (project, analysis) = ids(&path)?;
-    let found = state
-        .tenant
-        .read(&member.authority, Role::Viewer, "analyses.get", analyses::by_id(project, analysis))
+    let found = member
+        .read(&state, "analyses.get", analyses::by_id(project, analysis))
         .await?
         .ok_or_else(|| Problem::new(ProblemCode::AnalysisNotFound))?;
     Ok((version(found.version), Json(found.into())))

@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State as AxumState},
 };
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::{Position, analyses, projects};
 
 use super::Analysis;
@@ -35,7 +35,7 @@ pub(crate) async fn list(
     let project = id(&project, ProblemCode::ProjectNotFound)?;
     let page = paging.page(member.tenant_id())?;
     let calls = (projects::by_id(project), analyses::list(project, page));
-    let (parent, rows) = state.tenant.read(&member.authority, Role::Viewer, "analyses.list", calls).await?;
+    let (parent, rows) = member.read(&state, "analyses.list", calls).await?;
     parent.ok_or_else(|| Problem::new(ProblemCode::ProjectNotFound))?;
     let position =
         |row: &analyses::Analysis| Position { created_at: row.created_at, id: row.analysis_id.as_uuid() };

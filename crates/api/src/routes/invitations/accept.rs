@@ -34,7 +34,7 @@ pub(crate) struct Joined {
 /// Makes the caller a member of the workspace that the invitation leads to, whatever address they signed in with.
 /// Activate it and refresh the session to work in it. Repeating it answers alike. Who is a member already keeps their
 /// role where it is as high as the invitation's, and the invitation stays open; a lower role is raised.
-#[utoipa::path(post, operation_id = "accept_invitation", path = "/v1/invitations/accept", tag = "invitations",
+#[utoipa::path(post, path = "/v1/invitations/accept", tag = "invitations",
     security(("bearer" = [])), request_body = Acceptance,
     responses(
         (status = 200, body = Joined),

@@ -48,7 +48,7 @@ pub(crate) struct InvitationLink {
 /// Invites whoever brings the link, once and within seven days; mails it where an address is given. Repeated with its
 /// `Idempotency-Key` it answers another link to the same invitation, and mails nothing: the first link stays good too,
 /// and whichever is followed first ends both.
-#[utoipa::path(post, operation_id = "create_invitation", path = "/v1/invitations", tag = "invitations",
+#[utoipa::path(post, path = "/v1/invitations", tag = "invitations",
     security(("bearer" = [])), request_body = NewInvitee,
     params(("idempotency-key" = Option<String>, Header, description = "Makes repetition safe for 24 hours; the link is made anew")),
     responses(
@@ -77,7 +77,7 @@ pub(crate) async fn create(
         invitations::by_id(id),
         workspaces::present(),
     );
-    let outcome = state.tenant.write(&member.authority, Role::Owner, "invitations.create", calls).await;
+    let outcome = member.write(&state, "invitations.create", calls).await;
     let link = link(&state, &token);
     let invitation = match key.settle(&state, &member, outcome).await? {
         Made::Now(((), (), invitation, workspace)) => {
@@ -90,7 +90,7 @@ pub(crate) async fn create(
             let id = InvitationId::from_uuid(id);
             let calls = (invitations::add_token(member.user_id, id, token_hash), invitations::by_id(id));
             let name = "invitations.replay";
-            state.tenant.write(&member.authority, Role::Owner, name, calls).await?.1
+            member.write(&state, name, calls).await?.1
         }
     };
     let invitation = invitation.ok_or_else(|| Problem::new(ProblemCode::InvitationNotFound))?;

@@ -2,14 +2,14 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::invitations;
 
 use crate::{State, auth::Member, problem::Problem, routes::id};
 
 /// Withdraws an open invitation: its links lead nowhere from now on. One that was accepted counts as missing; the
 /// member it made can be removed.
-#[utoipa::path(delete, operation_id = "revoke_invitation", path = "/v1/invitations/{invitation_id}",
+#[utoipa::path(delete, path = "/v1/invitations/{invitation_id}",
     tag = "invitations", security(("bearer" = [])), params(("invitation_id" = uuid::Uuid, Path)),
     responses(
         (status = 204, description = "Withdrawn"),
@@ -24,6 +24,6 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let invitation = id(&invitation, ProblemCode::InvitationNotFound)?;
     let revocation = invitations::revoke(member.user_id, invitation, state.ids.next());
-    state.tenant.write(&member.authority, Role::Owner, "invitations.revoke", revocation).await?;
+    member.write(&state, "invitations.revoke", revocation).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,6 @@
 //! Lists invitations.
 
 use axum::{Json, extract::State as AxumState};
-use novelfoundry_core::Role;
 use novelfoundry_database::{Position, invitations};
 
 use super::Invitation;
@@ -13,7 +12,7 @@ use crate::{
 };
 
 /// Lists the workspace's open invitations, newest first; those that were accepted or have expired are not among them.
-#[utoipa::path(get, operation_id = "list_invitations", path = "/v1/invitations", tag = "invitations",
+#[utoipa::path(get, path = "/v1/invitations", tag = "invitations",
     security(("bearer" = [])), params(PageQuery),
     responses(
         (status = 200, body = List<Invitation>),
@@ -28,7 +27,7 @@ pub(crate) async fn list(
 ) -> Result<Json<List<Invitation>>, Problem> {
     let page = paging.page(member.tenant_id())?;
     let read = invitations::list(page);
-    let rows = state.tenant.read(&member.authority, Role::Owner, "invitations.list", read).await?;
+    let rows = member.read(&state, "invitations.list", read).await?;
     let position = |row: &invitations::Invitation| Position {
         created_at: row.created_at,
         id: row.invitation_id.as_uuid(),

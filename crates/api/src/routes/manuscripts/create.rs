@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::{HeaderMap, StatusCode};
-use novelfoundry_core::{ManuscriptId, ProblemCode, Role};
+use novelfoundry_core::{ManuscriptId, ProblemCode};
 use novelfoundry_database::{manuscripts, projects};
 
 use super::Manuscript;
@@ -32,7 +32,7 @@ use crate::{
         (status = 201, body = Manuscript, headers(("location" = String), ("etag" = String))),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
-        (status = 404, description = "`project-not-found`"),
+        (status = 404, description = "`project-not-found`; `manuscript-not-found`: the one that the key made is gone"),
         (status = 409, description = "`idempotency-key-in-flight`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
     ))]
@@ -51,13 +51,12 @@ pub(crate) async fn create(
         projects::require(project),
         manuscripts::insert(project, manuscript, title, member.user_id),
     );
-    let outcome = state.tenant.write(&member.authority, Role::Editor, "manuscripts.create", calls).await;
+    let outcome = member.write(&state, "manuscripts.create", calls).await;
     let made = match key.settle(&state, &member, outcome).await? {
         Made::Now(((), (), made)) => made,
         Made::Before(id) => {
             let read = manuscripts::by_id(project, ManuscriptId::from_uuid(id));
-            let found =
-                state.tenant.read(&member.authority, Role::Viewer, "manuscripts.replay", read).await?;
+            let found = member.read(&state, "manuscripts.replay", read).await?;
             found.ok_or_else(|| Problem::new(ProblemCode::ManuscriptNotFound))?
         }
     };

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, JobKind, ProblemCode, PurgeObjects, Role};
+use novelfoundry_core::{JobId, JobKind, ProblemCode, PurgeObjects};
 use novelfoundry_database::{analyses, jobs, manuscripts, projects, revisions};
 
 use super::{ids, missing_parent};
@@ -40,9 +40,8 @@ pub(crate) async fn delete(
     let purge = JobId::from_uuid(manuscript.as_uuid());
     let payload = PurgeObjects { project_id: project, manuscript_id: Some(manuscript) };
     let purge_at = state.purge_at();
-    let outcome = state
-        .tenant
-        .run(&member.authority, Role::Editor, "manuscripts.delete", |tx| {
+    let outcome = member
+        .run(&state, "manuscripts.delete", |tx| {
             Box::pin(async move {
                 let deletion = (
                     projects::require(project),

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::HeaderMap;
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::manuscripts;
 
 use super::{Manuscript, ids};
@@ -27,9 +27,8 @@ pub(crate) async fn get(
     Path(path): Path<(String, String)>,
 ) -> Result<(HeaderMap, Json<Manuscript>), Problem> {
     let (project, manuscript) = ids(&path)?;
-    let found = state
-        .tenant
-        .read(&member.authority, Role::Viewer, "manuscripts.get", manuscripts::by_id(project, manuscript))
+    let found = member
+        .read(&state, "manuscripts.get", manuscripts::by_id(project, manuscript))
         .await?
         .ok_or_else(|| Problem::new(ProblemCode::ManuscriptNotFound))?;
     Ok((version(found.version), Json(found.into())))

@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State as AxumState},
 };
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::{Position, manuscripts, projects};
 
 use super::Manuscript;
@@ -35,8 +35,7 @@ pub(crate) async fn list(
     let project = id(&project, ProblemCode::ProjectNotFound)?;
     let page = paging.page(member.tenant_id())?;
     let calls = (projects::by_id(project), manuscripts::list(project, page));
-    let (parent, rows) =
-        state.tenant.read(&member.authority, Role::Viewer, "manuscripts.list", calls).await?;
+    let (parent, rows) = member.read(&state, "manuscripts.list", calls).await?;
     parent.ok_or_else(|| Problem::new(ProblemCode::ProjectNotFound))?;
     let position = |row: &manuscripts::Manuscript| Position {
         created_at: row.created_at,

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::HeaderMap;
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::{manuscripts, projects};
 
 use super::{Manuscript, ids};
@@ -49,7 +49,7 @@ pub(crate) async fn update(
         manuscripts::update_title(project, manuscript, title, expected),
         manuscripts::by_id(project, manuscript),
     );
-    let outcome = state.tenant.write(&member.authority, Role::Editor, "manuscripts.update", calls).await;
+    let outcome = member.write(&state, "manuscripts.update", calls).await;
     let ((), changed, present) = outcome.map_err(super::missing_parent)?;
     let changed = changed.ok_or_else(|| unchanged(present.is_some(), ProblemCode::ManuscriptNotFound))?;
     Ok((version(changed.version), Json(changed.into())))

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{ProblemCode, Role, UserId};
+use novelfoundry_core::{ProblemCode, UserId};
 use novelfoundry_database::memberships;
 
 use crate::{State, auth::Member, problem::Problem, routes::id};
@@ -10,7 +10,7 @@ use crate::{State, auth::Member, problem::Problem, routes::id};
 /// Takes a member out: an owner anybody, everybody themselves, which is how to leave. They are out at their next
 /// request, whatever their token says; the next token names another workspace of theirs, where they have one. What
 /// they have written stays; invitations of theirs that nobody has accepted end.
-#[utoipa::path(delete, operation_id = "remove_member", path = "/v1/members/{user_id}", tag = "members",
+#[utoipa::path(delete, path = "/v1/members/{user_id}", tag = "members",
     security(("bearer" = [])), params(("user_id" = uuid::Uuid, Path)),
     responses(
         (status = 204, description = "Removed"),
@@ -25,12 +25,9 @@ pub(crate) async fn delete(
     Path(user): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let user: UserId = id(&user, ProblemCode::MemberNotFound)?;
-    let (role, name) = if user == member.user_id {
-        (Role::Viewer, "members.leave")
-    } else {
-        (Role::Owner, "members.remove")
-    };
+    // Whoever is not an owner and means somebody else is refused by the statement.
+    let name = if user == member.user_id { "members.leave" } else { "members.remove" };
     let removal = memberships::remove(member.user_id, user, state.ids.next());
-    state.tenant.write(&member.authority, role, name, removal).await?;
+    member.write(&state, name, removal).await?;
     Ok(StatusCode::NO_CONTENT)
 }

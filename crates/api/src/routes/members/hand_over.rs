@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State as AxumState},
 };
-use novelfoundry_core::{ProblemCode, Role, UserId};
+use novelfoundry_core::{ProblemCode, UserId};
 use novelfoundry_database::memberships;
 
 use super::WorkspaceMember;
@@ -12,7 +12,7 @@ use crate::{State, auth::Member, problem::Problem, routes::id};
 
 /// Makes a member the owner in the caller's place, who becomes an editor: both or neither. Other owners stay what they
 /// are. The caller's open invitations end.
-#[utoipa::path(post, operation_id = "hand_over", path = "/v1/members/{user_id}/hand-over", tag = "members",
+#[utoipa::path(post, path = "/v1/members/{user_id}/hand-over", tag = "members",
     security(("bearer" = [])), params(("user_id" = uuid::Uuid, Path)),
     responses(
         (status = 200, body = WorkspaceMember, description = "The new owner"),
@@ -28,7 +28,7 @@ pub(crate) async fn hand_over(
 ) -> Result<Json<WorkspaceMember>, Problem> {
     let user: UserId = id(&user, ProblemCode::MemberNotFound)?;
     let calls = (memberships::hand_over(member.user_id, user, state.ids.next()), memberships::by_id(user));
-    let ((), owner) = state.tenant.write(&member.authority, Role::Owner, "members.hand_over", calls).await?;
+    let ((), owner) = member.write(&state, "members.hand_over", calls).await?;
     let owner = owner.ok_or_else(|| Problem::new(ProblemCode::MemberNotFound))?;
     Ok(Json(owner.into()))
 }

@@ -1,7 +1,6 @@
 //! Lists members.
 
 use axum::{Json, extract::State as AxumState};
-use novelfoundry_core::Role;
 use novelfoundry_database::{Position, memberships};
 
 use super::WorkspaceMember;
@@ -13,7 +12,7 @@ use crate::{
 };
 
 /// Lists the workspace's members, who joined last first.
-#[utoipa::path(get, operation_id = "list_members", path = "/v1/members", tag = "members",
+#[utoipa::path(get, path = "/v1/members", tag = "members",
     security(("bearer" = [])), params(PageQuery),
     responses(
         (status = 200, body = List<WorkspaceMember>),
@@ -28,7 +27,7 @@ pub(crate) async fn list(
 ) -> Result<Json<List<WorkspaceMember>>, Problem> {
     let page = paging.page(member.tenant_id())?;
     let read = memberships::list(page);
-    let rows = state.tenant.read(&member.authority, Role::Viewer, "members.list", read).await?;
+    let rows = member.read(&state, "members.list", read).await?;
     let position =
         |row: &memberships::Member| Position { created_at: row.joined_at, id: row.user_id.as_uuid() };
     Ok(Json(paging.list(member.tenant_id(), rows, position, WorkspaceMember::from)))

@@ -22,7 +22,7 @@ pub(crate) struct NewRole {
 }
 
 /// Changes a member's role, from their next request on. Open invitations end with the ownership of who made them.
-#[utoipa::path(patch, operation_id = "update_member", path = "/v1/members/{user_id}", tag = "members",
+#[utoipa::path(patch, path = "/v1/members/{user_id}", tag = "members",
     security(("bearer" = [])), params(("user_id" = uuid::Uuid, Path)), request_body = NewRole,
     responses(
         (status = 200, body = WorkspaceMember),
@@ -41,7 +41,7 @@ pub(crate) async fn update(
     let user: UserId = id(&user, ProblemCode::MemberNotFound)?;
     let change = memberships::set_role(member.user_id, user, value.role, state.ids.next());
     let calls = (change, memberships::by_id(user));
-    let ((), changed) = state.tenant.write(&member.authority, Role::Owner, "members.update", calls).await?;
+    let ((), changed) = member.write(&state, "members.update", calls).await?;
     let changed = changed.ok_or_else(|| Problem::new(ProblemCode::MemberNotFound))?;
     Ok(Json(changed.into()))
 }

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State as AxumState};
 use http::{HeaderMap, StatusCode};
-use novelfoundry_core::{ProblemCode, ProjectId, Role};
+use novelfoundry_core::{ProblemCode, ProjectId};
 use novelfoundry_database::projects;
 
 use super::{Project, Titled, location};
@@ -21,6 +21,7 @@ use crate::{
         (status = 201, body = Project, headers(("location" = String), ("etag" = String))),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
+        (status = 404, description = "`project-not-found`: the one that the key made is gone"),
         (status = 409, description = "`idempotency-key-in-flight`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
     ))]
@@ -33,12 +34,12 @@ pub(crate) async fn create(
     let title = title(value.title)?;
     let id = ProjectId::from_uuid(state.ids.next());
     let calls = (key.claim(member.user_id, hash, id.as_uuid()), projects::insert(id, title, member.user_id));
-    let outcome = state.tenant.write(&member.authority, Role::Editor, "projects.create", calls).await;
+    let outcome = member.write(&state, "projects.create", calls).await;
     let project = match key.settle(&state, &member, outcome).await? {
         Made::Now(((), project)) => project,
         Made::Before(id) => {
             let read = projects::by_id(ProjectId::from_uuid(id));
-            let found = state.tenant.read(&member.authority, Role::Viewer, "projects.replay", read).await?;
+            let found = member.read(&state, "projects.replay", read).await?;
             found.ok_or_else(|| Problem::new(ProblemCode::ProjectNotFound))?
         }
     };

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, JobKind, ProblemCode, ProjectId, PurgeObjects, Role};
+use novelfoundry_core::{JobId, JobKind, ProblemCode, ProjectId, PurgeObjects};
 use novelfoundry_database::{DbError, analyses, jobs, projects, revisions};
 
 use crate::{
@@ -35,9 +35,8 @@ pub(crate) async fn delete(
     let purge = JobId::from_uuid(project.as_uuid());
     let payload = PurgeObjects { project_id: project, manuscript_id: None };
     let purge_at = state.purge_at();
-    let outcome = state
-        .tenant
-        .run(&member.authority, Role::Editor, "projects.delete", |tx| {
+    let outcome = member
+        .run(&state, "projects.delete", |tx| {
             Box::pin(async move {
                 let deletion = (projects::mark_deleted(project, expected), projects::by_id(project));
                 let (deleted, present) = tx.send(&deletion).await?;

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::HeaderMap;
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::projects;
 
 use super::{Project, version};
@@ -26,9 +26,8 @@ pub(crate) async fn get(
     Path(project): Path<String>,
 ) -> Result<(HeaderMap, Json<Project>), Problem> {
     let project = id(&project, ProblemCode::ProjectNotFound)?;
-    let project = state
-        .tenant
-        .read(&member.authority, Role::Viewer, "projects.get", projects::by_id(project))
+    let project = member
+        .read(&state, "projects.get", projects::by_id(project))
         .await?
         .ok_or_else(|| Problem::new(ProblemCode::ProjectNotFound))?;
     Ok((version(project.version), Json(project.into())))

@@ -1,7 +1,6 @@
 //! Lists projects.
 
 use axum::{Json, extract::State as AxumState};
-use novelfoundry_core::Role;
 use novelfoundry_database::{Position, projects};
 
 use super::Project;
@@ -26,8 +25,7 @@ pub(crate) async fn list(
     paging: Paging,
 ) -> Result<Json<List<Project>>, Problem> {
     let page = paging.page(member.tenant_id())?;
-    let rows =
-        state.tenant.read(&member.authority, Role::Viewer, "projects.list", projects::list(page)).await?;
+    let rows = member.read(&state, "projects.list", projects::list(page)).await?;
     let position =
         |row: &projects::Project| Position { created_at: row.created_at, id: row.project_id.as_uuid() };
     Ok(Json(paging.list(member.tenant_id(), rows, position, Project::from)))

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use http::HeaderMap;
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::projects;
 
 use super::{Project, Titled, version};
@@ -40,8 +40,7 @@ pub(crate) async fn update(
     let project = id(&project, ProblemCode::ProjectNotFound)?;
     let title = title(value.title)?;
     let calls = (projects::update_title(project, title, expected), projects::by_id(project));
-    let (changed, present) =
-        state.tenant.write(&member.authority, Role::Editor, "projects.update", calls).await?;
+    let (changed, present) = member.write(&state, "projects.update", calls).await?;
     let changed = changed.ok_or_else(|| unchanged(present.is_some(), ProblemCode::ProjectNotFound))?;
     Ok((version(changed.version), Json(changed.into())))
 }

@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State as AxumState},
 };
-use novelfoundry_core::{AnalysisId, AnalyzeManuscript, JobId, ProblemCode, Role};
+use novelfoundry_core::{AnalysisId, AnalyzeManuscript, JobId, ProblemCode};
 use novelfoundry_database::{
     DbError, Refusal, analyses, events, jobs,
     revisions::{self, RevisionState},
@@ -50,14 +50,14 @@ pub(crate) async fn complete(
     Body { .. }: Body<Completion>,
 ) -> Result<Json<Completed>, Problem> {
     let ids = ids(&path)?;
-    let revision = read(&state, &member, Role::Editor, "revisions.look_up", ids).await?;
+    let revision = read(&state, &member, "revisions.look_up", ids).await?;
     if revision.state == RevisionState::Pending {
         verify(&state, &revision).await?;
         store(&state, &member, ids, &revision).await?;
         state.wake_workers();
     } else if revision.state == RevisionState::Stored {
         let call = analyses::by_id(ids.project, revision.analysis_id);
-        let analysis = state.tenant.read(&member.authority, Role::Editor, "analyses.look_up", call).await?;
+        let analysis = member.read(&state, "analyses.look_up", call).await?;
         if let Some(analysis) = analysis {
             resume(&state, &member, ids.project, &analysis).await?;
         }
@@ -93,7 +93,7 @@ async fn store(
         events::record_usage(state.ids.next(), "upload.bytes", revision.bytes, id.as_uuid()),
         revisions::count_stored(revision.bytes),
     );
-    match state.tenant.write(&member.authority, Role::Editor, "revisions.complete", calls).await {
+    match member.write(state, "revisions.complete", calls).await {
         // Another request completed it, or it has ended: the answer tells which.
         Ok(_) | Err(DbError::Refused(Refusal::RevisionNotPending)) => Ok(()),
         Err(DbError::Refused(Refusal::ManuscriptNotFound | Refusal::ProjectNotFound)) => {
@@ -110,7 +110,7 @@ async fn answer(
     before: revisions::Revision,
 ) -> Result<Json<Completed>, Problem> {
     let now = if before.state == RevisionState::Pending {
-        read(state, member, Role::Editor, "revisions.completed", ids).await?
+        read(state, member, "revisions.completed", ids).await?
     } else {
         before
     };

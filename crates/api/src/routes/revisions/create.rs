@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use novelfoundry_core::{AnalysisId, JobId, ProblemCode, RevisionId, Role, SettleUpload};
+use novelfoundry_core::{AnalysisId, JobId, ProblemCode, RevisionId, SettleUpload};
 use novelfoundry_database::{
     jobs, manuscripts,
     revisions::{self, NewRevision, RevisionState},
@@ -83,8 +83,8 @@ pub(crate) struct Upload {
         (status = 201, body = Ticket, headers(("location" = String))),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
-        (status = 404, description = "`manuscript-not-found`"),
-        (status = 409, description = "`quota-exceeded`, `idempotency-key-in-flight`"),
+        (status = 404, description = "`manuscript-not-found`; `revision-not-found`: the one that the key made is gone"),
+        (status = 409, description = "`quota-exceeded`, `idempotency-key-in-flight`, `upload-expired`"),
         (status = 413, description = "`file-too-large`"),
         (status = 415, description = "`unsupported-format`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
@@ -109,12 +109,12 @@ pub(crate) async fn create(
         jobs::insert(JobId::from_uuid(revision.as_uuid()), &settle, Some(settle_at)),
         revisions::reserve(bytes),
     );
-    let outcome = state.tenant.write(&member.authority, Role::Editor, "revisions.create", calls).await;
+    let outcome = member.write(&state, "revisions.create", calls).await;
     let made = match key.settle(&state, &member, outcome.map_err(missing_parent)).await? {
         Made::Now(((), (), made, (), ())) => made,
         Made::Before(id) => {
             let ids = Ids { project, manuscript, revision: RevisionId::from_uuid(id) };
-            read(&state, &member, Role::Editor, "revisions.replay", ids).await?
+            read(&state, &member, "revisions.replay", ids).await?
         }
     };
     let upload = if made.state == RevisionState::Pending { Some(signed(&state, &made)?) } else { None };

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State as AxumState},
 };
 use jiff::{SignedDuration, Timestamp};
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::revisions::RevisionState;
 use novelfoundry_objects::ObjectKey;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub(crate) async fn download(
     member: Member,
     Path(path): Path<(String, String, String)>,
 ) -> Result<Json<Download>, Problem> {
-    let revision = read(&state, &member, Role::Viewer, "revisions.download", ids(&path)?).await?;
+    let revision = read(&state, &member, "revisions.download", ids(&path)?).await?;
     if revision.state != RevisionState::Stored {
         return Err(Problem::new(ProblemCode::RevisionNotStored));
     }

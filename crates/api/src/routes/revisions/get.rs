@@ -4,7 +4,6 @@ use axum::{
     Json,
     extract::{Path, State as AxumState},
 };
-use novelfoundry_core::Role;
 
 use super::{Revision, ids, read};
 use crate::{State, auth::Member, problem::Problem};
@@ -24,6 +23,6 @@ pub(crate) async fn get(
     member: Member,
     Path(path): Path<(String, String, String)>,
 ) -> Result<Json<Revision>, Problem> {
-    let revision = read(&state, &member, Role::Viewer, "revisions.get", ids(&path)?).await?;
+    let revision = read(&state, &member, "revisions.get", ids(&path)?).await?;
     Ok(Json(revision.into()))
 }

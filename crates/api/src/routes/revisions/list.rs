@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State as AxumState},
 };
-use novelfoundry_core::{ProblemCode, Role};
+use novelfoundry_core::ProblemCode;
 use novelfoundry_database::{Position, manuscripts, revisions};
 
 use super::Revision;
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     let (project, manuscript) = ids(&path)?;
     let page = paging.page(member.tenant_id())?;
     let calls = (manuscripts::by_id(project, manuscript), revisions::list(project, manuscript, page));
-    let (parent, rows) = state.tenant.read(&member.authority, Role::Viewer, "revisions.list", calls).await?;
+    let (parent, rows) = member.read(&state, "revisions.list", calls).await?;
     parent.ok_or_else(|| Problem::new(ProblemCode::ManuscriptNotFound))?;
     let position =
         |row: &revisions::Revision| Position { created_at: row.created_at, id: row.revision_id.as_uuid() };

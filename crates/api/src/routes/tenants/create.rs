@@ -45,6 +45,7 @@ pub(crate) struct Tenant {
     responses(
         (status = 201, body = Tenant),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
+        (status = 404, description = "`tenant-not-found`: the one that the key made is gone"),
         (status = 409, description = "`idempotency-key-in-flight`, `too-many-workspaces`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
     ))]

@@ -28,7 +28,7 @@ pub(crate) async fn delete(
     if tenant != member.tenant_id() {
         return Err(missing());
     }
-    match workspaces::delete(&state.tenant, &member.authority, state.deletion()).await {
+    match workspaces::delete(&state.tenant, member.authority(), state.deletion()).await {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) | Err(DbError::Refused(Refusal::NotAMember)) => Err(missing()),
         Err(error) => Err(error.into()),

@@ -37,7 +37,6 @@ impl From<Overview> for Row {
 
 impl List {
     /// Runs the command.
-    #[expect(clippy::unused_self, reason = "every command is run alike")]
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let desk = Box::pin(desk(context)).await?;
         let mut rows = Vec::new();
