@@ -61,7 +61,7 @@ pub(crate) async fn start(directory: &Path, password: &Secret) -> (Vec<Server>, 
             ("ident_file", ident.display().to_string()),
             ("shared_preload_libraries", "citus".to_owned()),
             ("citus.shard_count", SHARDS.to_owned()),
-            ("max_connections", "400".to_owned()),
+            ("max_connections", "1000".to_owned()),
             // Every database with the extension has a daemon.
             ("max_worker_processes", "300".to_owned()),
             ("max_prepared_transactions", "400".to_owned()),
@@ -103,6 +103,24 @@ pub(crate) async fn join(nodes: &[DatabaseUrl], sockets: &[String]) {
             tokio::time::sleep(Duration::from_millis(100 * tries)).await;
         }
         function = "citus_add_node";
+    }
+}
+
+/// Drops the databases of tests whose process has ended: each keeps a daemon and its connections on every node.
+pub(crate) async fn forget_ended(nodes: &[DatabaseUrl]) {
+    let names = "select datname from pg_database where datname like 'nf\\_%'";
+    let mut ended = Vec::new();
+    for name in run_as(&nodes[0], names).await.unwrap().into_iter().flatten().flatten() {
+        let process = name.split('_').nth(1).unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
+            ended.push(name);
+        }
+    }
+    for name in ended {
+        for node in nodes {
+            // Another test may be dropping it too.
+            let _ = run_as(node, &format!("drop database if exists {name} with (force)")).await;
+        }
     }
 }
 

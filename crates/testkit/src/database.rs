@@ -189,13 +189,14 @@ impl Database {
     /// Where it cannot be made.
     pub async fn empty() -> Self {
         let shared = Self::shared().await;
-        let name = format!("nf_{}", IdSource::default().next().simple());
+        let name = format!("nf_{}_{}", std::process::id(), IdSource::default().next().simple());
         let nodes = match &shared.nodes {
             None => {
                 shared.sql(&format!("create database {name}")).await.unwrap();
                 None
             }
             Some(Nodes { urls, sockets }) => {
+                cluster::forget_ended(urls).await;
                 for node in urls {
                     run_as(node, &format!("create database {name}")).await.unwrap();
                 }
