@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderValue, header};
+use http::{StatusCode, header};
 use novelfoundry_core::ProblemCode;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
@@ -38,10 +38,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Ro
 
 /// The policy allows this page's own style and nothing else.
 fn page(html: String) -> Response {
-    let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    response
+    novelfoundry_http::page(StatusCode::OK, policy, html).into_response()
 }
 
 async fn problem(Path(code): Path<String>) -> Result<Response, Problem> {

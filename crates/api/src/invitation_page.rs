@@ -12,7 +12,7 @@ use axum::{
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderName, HeaderValue, header};
+use http::StatusCode;
 use sha2::{Digest, Sha256};
 
 const SCRIPT: &str = include_str!("invitation_page/page.js");
@@ -72,20 +72,7 @@ fn page(sign_in: SignIn) -> Response {
          <p id=\"message\" role=\"status\"></p><noscript><p>This page needs JavaScript.</p></noscript></main>\
          <script>{SCRIPT}</script></body></html>"
     );
-    let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_str(&POLICY).unwrap_or(HeaderValue::from_static("default-src 'none'")),
-    );
-    for (name, value) in [
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    novelfoundry_http::page(StatusCode::OK, &POLICY, html).into_response()
 }
 
 #[cfg(test)]

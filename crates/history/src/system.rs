@@ -185,7 +185,7 @@ impl System {
             let listener = TcpListener::from_std(listener).unwrap();
             let _ = ready.send(());
             let router = novelfoundry_api::router(api, Router::new());
-            let _ = novelfoundry_api::serve(listener, router, CancellationToken::new()).await;
+            novelfoundry_api::serve(listener, router, CancellationToken::new()).await;
         });
         let part = part.await;
         *self.api.lock().unwrap() = Some(part);

@@ -1,7 +1,9 @@
 //! What the API and the embedded object store, two HTTP servers with different protocols, guard their connections with.
 
+mod page;
 mod serve;
 mod stall;
 
+pub use page::page;
 pub use serve::{ConnectionLimits, serve};
 pub use stall::Stall;

@@ -13,6 +13,7 @@ use std::{
 use novelfoundry_core::Secret;
 use novelfoundry_database::DatabaseUrl;
 use novelfoundry_embedded::postgres::{self, DataDirLock, Options, Server};
+use rustix::process::{Pid, test_kill_process};
 
 use crate::database::run_as;
 
@@ -111,8 +112,9 @@ pub(crate) async fn forget_ended(nodes: &[DatabaseUrl]) {
     let names = "select datname from pg_database where datname like 'nf\\_%'";
     let mut ended = Vec::new();
     for name in run_as(&nodes[0], names).await.unwrap().into_iter().flatten().flatten() {
-        let process = name.split('_').nth(1).unwrap_or_default();
-        if !Path::new("/proc").join(process).exists() {
+        let process = name.split('_').nth(1).and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+        let is_gone = |pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+        if process.is_some_and(is_gone) {
             ended.push(name);
         }
     }

@@ -30,8 +30,8 @@ pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store, retention: 
     loop {
         let swept = sweep(&control, &store, retention, &mut look_at).await;
         match &swept {
-            Ok(()) if failing => tracing::info!("tombstones are applied again"),
-            Err(error) if !failing => tracing::warn!(error = report(error), "tombstones wait"),
+            Ok(()) if failing => tracing::info!("the sweep goes on"),
+            Err(error) if !failing => tracing::warn!(error = report(error), "the sweep waits"),
             _ => {}
         }
         failing = swept.is_err();

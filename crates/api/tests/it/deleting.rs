@@ -224,6 +224,8 @@ async fn the_only_owner_of_others_stays_until_they_hand_over() {
     let owners =
         format!("select string_agg(user_id::text, ',') from app.memberships where tenant_id = '{second}'");
     assert_eq!(one(&app, &owners).await, bruno.user.to_string());
+    let left = "select count(*) from app.audit_events where action = 'member.left' and tenant_id = ";
+    assert_eq!(one(&app, &format!("{left}'{second}' and subject_id = '{}'", anna.user)).await, "1");
 }
 
 /// Both may go, one of them as the last: never is somebody left without an owner.

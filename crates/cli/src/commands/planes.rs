@@ -11,15 +11,10 @@ use novelfoundry_identity::{Verifier, VerifierOptions};
 use novelfoundry_mail::Mailer;
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_worker::{Worker, WorkerOptions};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::failures;
-use crate::{
-    config::Config,
-    output::{Exit, Failure},
-};
+use crate::{config::Config, output::Failure};
 
 /// The version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -224,19 +219,6 @@ pub(crate) fn api(
         },
     };
     novelfoundry_api::router(api, issuer.routes)
-}
-
-/// Serves until `shutdown`, then answers what is under way.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: CancellationToken,
-) -> Result<(), Failure> {
-    novelfoundry_api::serve(listener, router, shutdown).await.map_err(|error| {
-        Failure::new("The API can no longer be served", "Look at the cause, then start again.")
-            .because(error)
-            .exit(Exit::Unavailable)
-    })
 }
 
 /// Sets up a worker.

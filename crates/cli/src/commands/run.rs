@@ -46,9 +46,8 @@ impl Serve {
         context
             .output
             .say(&format!("Serving on {address}; clients use {public_url}, docs at {public_url}/docs."));
-        let served = planes::serve(listener, router, interrupt).await;
+        novelfoundry_api::serve(listener, router, interrupt).await;
         mailer.close(MAIL_PATIENCE).await;
-        served?;
         drop(metrics);
         Ok(Exit::Done)
     }

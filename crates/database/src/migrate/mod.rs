@@ -57,6 +57,7 @@ migrations! {
     11 "0011_people",
     12 "0012_deletion",
     13 "0013_reconcile",
+    14 "0014_leaving",
 }
 
 /// Returns the version that `migrations` lead to.

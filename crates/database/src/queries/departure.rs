@@ -51,7 +51,8 @@ static OWES_HAND_OVER: Query = query!(
       where tenant_id = $1"
 );
 
-static LEAVE: Query = query!("departure.leave", [UUID, UUID], "select app.leave_workspace($1, $2) as answer");
+static LEAVE: Query =
+    query!("departure.leave", [UUID, UUID, UUID], "select app.leave_workspace($1, $2, $3) as answer");
 
 struct Answer(bool);
 
@@ -78,7 +79,7 @@ pub async fn leave(
     let user = membership.user_id;
     db.run(&authority, Role::Viewer, "departure.leave", |tx| {
         Box::pin(async move {
-            let leave = Call::new(&LEAVE, parameters![user.as_uuid()], one::<Answer>);
+            let leave = Call::new(&LEAVE, parameters![user.as_uuid(), deletion.event], one::<Answer>);
             if tx.send(&leave).await?.0 {
                 workspaces::delete_in(tx, Some(user), deletion).await?;
             }

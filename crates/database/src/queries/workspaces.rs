@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use novelfoundry_core::{IdSource, JobId, JobKind, PurgeWorkspace, Role, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
+use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -102,16 +103,9 @@ impl NewWorkspace {
 
     /// Plans a workspace for the person of a verified token, under the id that belongs to this idempotency key.
     pub fn for_key(claims: &VerifiedClaims, key: &str) -> Self {
-        use sha2::{Digest, Sha256};
-        let digest = Sha256::new()
-            .chain_update(b"workspace\0")
-            .chain_update(claims.user_id().as_uuid().as_bytes())
-            .chain_update(key.as_bytes())
-            .finalize();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
+        let person = claims.user_id().as_uuid();
         Self {
-            tenant_id: TenantId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid()),
+            tenant_id: TenantId::from_uuid(derived(&[b"workspace\0", person.as_bytes(), key.as_bytes()])),
             user_id: claims.user_id(),
             email: memberships::address(claims.email()),
         }
@@ -189,7 +183,7 @@ const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Copy, Debug)]
 pub struct Deletion {
     purge_at: Timestamp,
-    event: Uuid,
+    pub(super) event: Uuid,
 }
 
 impl Deletion {
@@ -207,11 +201,19 @@ impl Deletion {
 
 /// Returns the job that purges a workspace: always the same, so that putting it back beside the deletion makes one.
 pub fn purge_job(tenant: TenantId) -> JobId {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::new().chain_update(b"purge\0").chain_update(tenant.as_uuid().as_bytes()).finalize();
+    JobId::from_uuid(derived(&[b"purge\0", tenant.as_uuid().as_bytes()]))
+}
+
+/// Returns the id that belongs to what the parts say.
+fn derived(parts: &[&[u8]]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let digest = hash.finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
-    JobId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 static DELETED_AT: Query = query!(

@@ -6,6 +6,7 @@ use novelfoundry_database::{
     Purge, TABLES, events,
     jobs::{self, End},
     purge::workspace::{self, Doomed},
+    workspaces,
 };
 
 use super::{Ended, JobError, Task, late_upload, purge_objects::delete_objects};
@@ -16,7 +17,7 @@ const ROWS: i64 = 1000;
 const REVISIONS: i64 = 100;
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Ended, JobError> {
-    if !task.write("purge.look", workspace::is_marked()).await? {
+    if task.write("purge.look", workspaces::deleted_at()).await?.is_none() {
         tracing::warn!("the workspace is not marked deleted; nothing of it is purged");
         return task.cancel().await;
     }
@@ -48,14 +49,9 @@ async fn delete_revisions(task: &Task<'_>) -> Result<(), JobError> {
         let doomed = task.write("purge.list", workspace::doomed(last.as_ref(), REVISIONS)).await?;
         let Some(end) = doomed.last().cloned() else { return Ok(()) };
         last = Some(end);
+        // In a transaction of their own: on a cluster rows may go and what commits with them be lost.
+        task.write("purge.bury", workspace::bury(&doomed, late_upload, task.backup_retention)).await?;
         delete_objects(task, doomed.iter().map(|revision| revision.object_key.as_str())).await?;
-        let doomed: Vec<_> = doomed
-            .into_iter()
-            .map(|revision| {
-                let due_at = late_upload(revision.expires_at);
-                (revision, due_at)
-            })
-            .collect();
-        task.write("purge.delete", workspace::delete_revisions(&doomed, task.backup_retention)).await?;
+        task.write("purge.delete", workspace::delete_revisions(&doomed)).await?;
     }
 }

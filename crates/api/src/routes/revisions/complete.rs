@@ -50,11 +50,14 @@ pub(crate) async fn complete(
     Body { .. }: Body<Completion>,
 ) -> Result<Json<Completed>, Problem> {
     let ids = ids(&path)?;
-    let revision = read(&state, &member, "revisions.look_up", ids).await?;
+    let mut revision = read(&state, &member, "revisions.look_up", ids).await?;
     if revision.state == RevisionState::Pending {
         verify(&state, &revision).await?;
-        store(&state, &member, ids, &revision).await?;
-        state.wake_workers();
+        if store(&state, &member, ids, &revision).await? {
+            state.wake_workers();
+            return Ok(stored(revision.analysis_id));
+        }
+        revision = read(&state, &member, "revisions.completed", ids).await?;
     } else if revision.state == RevisionState::Stored {
         let call = analyses::by_id(ids.project, revision.analysis_id);
         let analysis = member.read(&state, "analyses.look_up", call).await?;
@@ -62,7 +65,15 @@ pub(crate) async fn complete(
             resume(&state, &member, ids.project, &analysis).await?;
         }
     }
-    answer(&state, &member, ids, revision).await
+    match revision.state {
+        RevisionState::Stored => Ok(stored(revision.analysis_id)),
+        RevisionState::Expired => Err(Problem::new(ProblemCode::UploadExpired)),
+        RevisionState::Pending | RevisionState::Deleted => Err(Problem::new(ProblemCode::RevisionNotFound)),
+    }
+}
+
+fn stored(analysis_id: AnalysisId) -> Json<Completed> {
+    Json(Completed { state: RevisionState::Stored.as_str(), analysis_id })
 }
 
 /// Asks the store what has arrived; no transaction is open meanwhile.
@@ -75,12 +86,13 @@ async fn verify(state: &State, revision: &revisions::Revision) -> Result<(), Pro
     if same_size && same_digest { Ok(()) } else { Err(Problem::new(ProblemCode::UploadMismatch)) }
 }
 
+/// False where another request completed it, or it has ended.
 async fn store(
     state: &State,
     member: &Member,
     ids: Ids,
     revision: &revisions::Revision,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let Ids { project, manuscript, revision: id } = ids;
     let analysis = revision.analysis_id;
     let payload = AnalyzeManuscript { project_id: project, manuscript_id: manuscript, revision_id: id };
@@ -94,31 +106,11 @@ async fn store(
         revisions::count_stored(revision.bytes),
     );
     match member.write(state, "revisions.complete", calls).await {
-        // Another request completed it, or it has ended: the answer tells which.
-        Ok(_) | Err(DbError::Refused(Refusal::RevisionNotPending)) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(DbError::Refused(Refusal::RevisionNotPending)) => Ok(false),
         Err(DbError::Refused(Refusal::ManuscriptNotFound | Refusal::ProjectNotFound)) => {
             Err(Problem::new(ProblemCode::RevisionNotFound))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-async fn answer(
-    state: &State,
-    member: &Member,
-    ids: Ids,
-    before: revisions::Revision,
-) -> Result<Json<Completed>, Problem> {
-    let now = if before.state == RevisionState::Pending {
-        read(state, member, "revisions.completed", ids).await?
-    } else {
-        before
-    };
-    match now.state {
-        RevisionState::Stored => {
-            Ok(Json(Completed { state: now.state.as_str(), analysis_id: now.analysis_id }))
-        }
-        RevisionState::Expired => Err(Problem::new(ProblemCode::UploadExpired)),
-        RevisionState::Pending | RevisionState::Deleted => Err(Problem::new(ProblemCode::RevisionNotFound)),
     }
 }

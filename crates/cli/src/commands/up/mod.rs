@@ -132,9 +132,9 @@ impl Up {
             postgres_port: plane.server.port(),
         };
         if let Some(internal) = internal {
-            tokio::spawn(planes::serve(internal, router.clone(), tasks.last.clone()));
+            tokio::spawn(novelfoundry_api::serve(internal, router.clone(), tasks.last.clone()));
         }
-        let api_task = tokio::spawn(planes::serve(api, router, tasks.api.clone()));
+        let api_task = tokio::spawn(novelfoundry_api::serve(api, router, tasks.api.clone()));
         let worker = planes::worker(&plane.data, config);
         let worker_task = tokio::spawn(worker.run(tasks.worker.clone()));
         tokio::spawn(telemetry::upkeep(recorder.clone(), tasks.last.clone()));
@@ -243,7 +243,7 @@ struct Running {
     data_dir: PathBuf,
     plane: DataPlane,
     tasks: Tasks,
-    api: JoinHandle<Result<(), Failure>>,
+    api: JoinHandle<()>,
     worker: JoinHandle<()>,
     s3: JoinHandle<()>,
 }
@@ -257,10 +257,7 @@ impl Running {
             state = database.wait_for(novelfoundry_embedded::postgres::State::is_final) => {
                 Err(data_plane::ended(state.ok().as_deref()))
             }
-            api = &mut self.api => Err(match api {
-                Ok(Err(failure)) => failure,
-                _ => died("The API"),
-            }),
+            _ = &mut self.api => Err(died("The API")),
             _ = &mut self.worker => Err(died("The worker")),
             _ = &mut self.s3 => Err(died("The object store")),
         };
@@ -285,7 +282,7 @@ impl Running {
 }
 
 /// Waits for a task, unless it has ended before. How it ended was told by itself.
-async fn wait<T>(task: &mut JoinHandle<T>) {
+async fn wait(task: &mut JoinHandle<()>) {
     if !task.is_finished() {
         let _ = task.await;
     }

@@ -9,29 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     Authority, Call, DbError, Purge, TABLES, Table, TenantDb,
-    query::{FromRow, Query, all, get, nothing, one, optional, parameters, query},
+    query::{FromRow, Query, all, get, nothing, one, parameters, query},
 };
-
-static MARKED: Query = query!(
-    "purge.workspace_marked",
-    [UUID],
-    "select deleted_at
-       from app.tenants
-      where tenant_id = $1 and deleted_at is not null"
-);
-
-struct Marked;
-
-impl FromRow for Marked {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
-        get::<Timestamp>(row, "deleted_at").map(|_| Self)
-    }
-}
-
-/// Tells whether the workspace is marked deleted.
-pub fn is_marked() -> Call<bool> {
-    Call::new(&MARKED, parameters![], |rows| Ok(optional::<Marked>(rows)?.is_some()))
-}
 
 /// Deletes at most `limit` rows of the workspace from a table and returns how many.
 pub fn delete_rows(table: &Table, limit: i64) -> Call<usize> {
@@ -103,26 +82,28 @@ static DELETE_REVISIONS: Query = query!(
         and revision_id = any ($8)"
 );
 
-/// Records that objects stay deleted, each with the time from which no ticket can put it back, and deletes the revisions'
-/// rows. They must be as [`doomed`] listed them.
-pub fn delete_revisions(doomed: &[(Doomed, Timestamp)], retention: Duration) -> (Call<()>, Call<()>) {
-    let key = |at: Option<&(Doomed, Timestamp)>| {
-        at.map_or([Uuid::nil(); 3], |(doomed, _)| {
+/// Records that the objects stay deleted, each with the time from which no ticket can put it back; stands in a transaction
+/// before that of [`delete_revisions`].
+pub fn bury(doomed: &[Doomed], due_at: impl Fn(Timestamp) -> Timestamp, retention: Duration) -> Call<()> {
+    let (keys, due): (Vec<_>, Vec<_>) =
+        doomed.iter().map(|doomed| (doomed.object_key.clone(), due_at(doomed.expires_at))).unzip();
+    Call::new(&BURY, parameters![keys, due, retention.as_secs_f64()], nothing)
+}
+
+/// Deletes the rows of revisions, which must be as [`doomed`] listed them.
+pub fn delete_revisions(doomed: &[Doomed]) -> Call<()> {
+    let key = |at: Option<&Doomed>| {
+        at.map_or([Uuid::nil(); 3], |doomed| {
             [doomed.project_id.as_uuid(), doomed.manuscript_id.as_uuid(), doomed.revision_id.as_uuid()]
         })
     };
     let ([first_project, first_manuscript, first], [last_project, last_manuscript, last]) =
         (key(doomed.first()), key(doomed.last()));
-    let ids: Vec<_> = doomed.iter().map(|(doomed, _)| doomed.revision_id.as_uuid()).collect();
-    let (keys, due): (Vec<_>, Vec<_>) =
-        doomed.iter().map(|(doomed, due_at)| (doomed.object_key.clone(), *due_at)).unzip();
-    (
-        Call::new(&BURY, parameters![keys, due, retention.as_secs_f64()], nothing),
-        Call::new(
-            &DELETE_REVISIONS,
-            parameters![first_project, first_manuscript, first, last_project, last_manuscript, last, ids],
-            nothing,
-        ),
+    let ids: Vec<_> = doomed.iter().map(|doomed| doomed.revision_id.as_uuid()).collect();
+    Call::new(
+        &DELETE_REVISIONS,
+        parameters![first_project, first_manuscript, first, last_project, last_manuscript, last, ids],
+        nothing,
     )
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::super::{AuthError, answer::LINK_EXPIRED, link::LinkToken, redirect::Redirect};
@@ -85,20 +85,7 @@ fn page(status: StatusCode, title: &str, main: &str, origin: Option<&str>) -> Re
         *STYLE_HASH,
         origin.unwrap_or_default(),
     );
-    let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'")),
-    );
-    for (name, value) in [
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    novelfoundry_http::page(status, &policy, html).into_response()
 }
 
 fn escape(text: &str) -> String {
