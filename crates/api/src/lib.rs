@@ -8,6 +8,7 @@ mod docs;
 mod document;
 mod etag;
 mod idempotency;
+pub mod invitation_mail;
 mod invitation_page;
 mod json;
 mod middleware;

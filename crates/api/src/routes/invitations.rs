@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use novelfoundry_core::{InvitationId, Role, UserId};
 use novelfoundry_database::invitations;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 /// An invitation that nobody has accepted.
@@ -45,9 +44,4 @@ impl From<invitations::Invitation> for Invitation {
             expires_at: row.expires_at,
         }
     }
-}
-
-/// Returns what the database knows a token by.
-fn token_hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token).into()
 }

@@ -33,6 +33,19 @@ async fn call(
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
+/// Speaks to the page of a mailed link.
+async fn page(installation: &Installation, method: &str, query: &str, form: String) -> (u16, String) {
+    let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let url = format!("http://{}/auth/v1/verify{query}", state["listen"].as_str().unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.request(method.parse().unwrap(), url).body(form);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
 async fn sign_in(up: &Running, installation: &Installation, email: &str, password: &str) -> (u16, String) {
     let body = json!({ "email": email, "password": password });
     let path = "/auth/v1/token?grant_type=password";
@@ -152,25 +165,62 @@ async fn a_forgotten_password_is_replaced_by_a_link_printed_or_mailed() {
     let mail = std::fs::read_to_string(file).unwrap();
     let mailed = token(mail.split_whitespace().find(|word| word.starts_with("https://")).unwrap());
 
-    let page = async |method: &str, query: &str, form: String| {
-        let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
-        let state: Value = serde_json::from_slice(&state).unwrap();
-        let url = format!("http://{}/auth/v1/verify{query}", state["listen"].as_str().unwrap());
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.request(method.parse().unwrap(), url).body(form);
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    };
-    let (status, text) = page("GET", &format!("?token={first}&type=recovery"), String::new()).await;
+    let (status, text) =
+        page(&installation, "GET", &format!("?token={first}&type=recovery"), String::new()).await;
     assert!(status == 200 && text.contains("new-password"), "{text}");
     let form = |token: &str| format!("token={token}&type=recovery&password=a+wholly+new+one");
-    assert_eq!(page("POST", "", form(&first)).await.0, 200);
-    let (status, text) = page("POST", "", form(&mailed)).await;
+    assert_eq!(page(&installation, "POST", "", form(&first)).await.0, 200);
+    let (status, text) = page(&installation, "POST", "", form(&mailed)).await;
     assert!(status == 403 && text.contains("used up"), "{text}");
     assert_eq!(sign_in(&up, &installation, anna, forgotten.trim_end()).await.0, 400);
     assert_eq!(sign_in(&up, &installation, anna, "a wholly new one").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_invites_people_by_a_link_to_choose_a_password_or_into_a_workspace() {
+    let installation = Installation::new();
+    let up = installation.up(&PUBLIC);
+    let anna = "anna@example.com";
+    let first = installation.run(&["user", "invite", anna]);
+    let again = installation.run(&["user", "invite", anna, "--mail", "--json"]);
+    assert_eq!((first.code, first.stdout.lines().count(), again.code), (Some(0), 1, Some(0)), "{again:?}");
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert!(again["mailed"] == false && again["link"] != first.stdout.trim_end());
+    let mail = std::fs::read_to_string(again["outbox"].as_str().unwrap()).unwrap();
+    assert!(mail.contains("To: anna@example.com") && mail.contains("choose your password"), "{mail}");
+    let token = first.stdout.split("token=").nth(1).unwrap().split('&').next().unwrap();
+    let form = format!("token={token}&type=recovery&password=my+very+own+one");
+    assert_eq!(page(&installation, "POST", "", form).await.0, 200);
+    let (status, session) = sign_in(&up, &installation, anna, "my very own one").await;
+    assert_eq!(status, 200);
+    let (_, me) = call(&up, &installation, "/v1/me", &session, None).await;
+    let workspace = me["workspace"]["tenant_id"].as_str().unwrap();
+    let late = installation.run(&["user", "invite", anna]);
+    assert_eq!(
+        (late.code, late.stdout.as_str()),
+        (Some(2), ""),
+        "who has signed in has a password: {late:?}"
+    );
+
+    // Into a workspace: by the link's token whoever brings it makes an account and joins.
+    let invite = |tenant: &str| {
+        installation.run(&["user", "invite", "bruno@example.com", "--tenant", tenant, "--role", "viewer"])
+    };
+    let invited = invite(workspace);
+    assert_eq!(invited.code, Some(0), "{invited:?}");
+    let token = invited.stdout.trim_end().strip_prefix("https://novels.example/invitation#token=").unwrap();
+    let signup = json!({ "email": "bruno@example.com", "password": "a long password",
+        "data": { "invitation_token": token } });
+    let (status, bruno) = call(&up, &installation, "/auth/v1/signup", "", Some(&signup)).await;
+    assert_eq!(status, 200, "{bruno}");
+    let bruno = bruno["access_token"].as_str().unwrap();
+    let accept = json!({ "token": token });
+    let (status, joined) = call(&up, &installation, "/v1/invitations/accept", bruno, Some(&accept)).await;
+    assert_eq!((status, &joined["tenant_id"], &joined["role"]), (200, &workspace.into(), &"viewer".into()));
+    let nowhere = invite("00000000-0000-7000-8000-000000000000");
+    assert_eq!((nowhere.code, nowhere.stdout.as_str()), (Some(2), ""), "{nowhere:?}");
+    let role = installation.run(&["user", "invite", "carla@example.com", "--role", "viewer"]);
+    assert_eq!(role.code, Some(2), "a role needs a workspace: {role:?}");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! the invitation itself is the workspace's, and decides whether it is still good.
 
 use jiff::Timestamp;
-use novelfoundry_core::{IdSource, InvitationId, Role, TenantId, UserId};
+use novelfoundry_core::{IdSource, InvitationId, Role, Secret, TenantId, UserId, random_token};
 use novelfoundry_identity::VerifiedClaims;
+use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -43,6 +44,34 @@ impl FromRow for Invitation {
             created_at: get(row, "created_at")?,
             expires_at: get(row, "expires_at")?,
         })
+    }
+}
+
+const TOKEN_BYTES: usize = 32;
+
+/// What lets the bearer of an invitation in.
+#[derive(Clone, Debug)]
+pub struct InvitationToken(Secret);
+
+impl InvitationToken {
+    /// Makes a new one.
+    pub fn random() -> Self {
+        Self(random_token(TOKEN_BYTES))
+    }
+
+    /// Takes one that somebody presents, whatever it is.
+    pub fn presented(token: Secret) -> Self {
+        Self(token)
+    }
+
+    /// Returns what the database knows it by.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0.expose()).into()
+    }
+
+    /// Returns the token itself, to be handed to whom is invited.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
     }
 }
 

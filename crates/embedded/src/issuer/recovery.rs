@@ -23,7 +23,7 @@ use super::{
     session,
 };
 
-/// How long a link is good.
+/// How long a link is good for somebody who asks for it.
 pub(super) const LINK_LIFETIME: Duration = Duration::from_hours(1);
 /// How long the code is good that a link is changed for.
 const CODE_LIFETIME: Duration = Duration::from_mins(5);
@@ -36,7 +36,7 @@ impl Issuer {
         challenge: Option<Challenge>,
         redirect: Option<Redirect>,
     ) -> Option<Message> {
-        match self.open_recovery(&email, challenge).await {
+        match self.open_recovery(&email, challenge, LINK_LIFETIME).await {
             Ok(Some((account, token))) => {
                 tracing::info!(user_id = %account.user_id(), "a link to a new password is sent");
                 Some(self.letter(&account, &self.link(&token, redirect.as_ref())))
@@ -56,11 +56,12 @@ impl Issuer {
         &self,
         email: &Email,
         challenge: Option<Challenge>,
+        lifetime: Duration,
     ) -> Result<Option<(Account, LinkToken)>, DbError> {
         let Inner { options, db, .. } = &*self.0;
         let (token, now) = (LinkToken::random(), options.clock.now());
         let normalised = email.normalised.expose();
-        let ends = later(now, LINK_LIFETIME);
+        let ends = later(now, lifetime);
         let account = queries::open_recovery(db, normalised, token.hash(), challenge, now, ends).await?;
         Ok(account.map(|account| (account, token)))
     }
@@ -75,9 +76,14 @@ impl Issuer {
         Secret::new(format!("{}/verify?{}", self.0.options.issuer_url, query.finish()))
     }
 
-    fn letter(&self, account: &Account, link: &Secret) -> Message {
+    /// Returns the host that letters name.
+    pub(super) fn place(&self) -> String {
         let url = Url::parse(&self.0.options.issuer_url).ok();
-        let place = url.as_ref().and_then(Url::host_str).unwrap_or("NovelFoundry");
+        url.as_ref().and_then(Url::host_str).unwrap_or("NovelFoundry").to_owned()
+    }
+
+    fn letter(&self, account: &Account, link: &Secret) -> Message {
+        let place = self.place();
         let body = format!(
             "Somebody, you we hope, asked for a new password for {email} at {place}.\n\n\
              Follow this link within an hour; it works once:\n\n{link}\n\n\

@@ -2,11 +2,13 @@
 
 use axum::{Json, extract::State as AxumState};
 use novelfoundry_core::{ProblemCode, Role, Secret, TenantId};
-use novelfoundry_database::{directory, invitations};
+use novelfoundry_database::{
+    directory,
+    invitations::{self, InvitationToken},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::token_hash;
 use crate::{State, auth::Caller, json::Body, problem::Problem};
 
 /// The token of an invitation.
@@ -49,7 +51,7 @@ pub(crate) async fn accept(
     Body { value, .. }: Body<Acceptance>,
 ) -> Result<Json<Joined>, Problem> {
     let missing = || Problem::new(ProblemCode::InvitationNotFound);
-    let hash = token_hash(value.token.expose());
+    let hash = InvitationToken::presented(value.token).hash();
     let redeemed = invitations::redeem(&state.control, &claims, hash).await?.ok_or_else(missing)?;
     directory::remember(&state.control, claims.user_id(), claims.email()).await?;
     let (workspace, member) = invitations::accept(&state.tenant, &redeemed, &state.ids).await?;

@@ -2,26 +2,25 @@
 
 use axum::{Json, extract::State as AxumState};
 use http::{HeaderMap, StatusCode};
-use novelfoundry_core::{InvitationId, ProblemCode, Role, Secret, random_token, report};
+use novelfoundry_core::{InvitationId, ProblemCode, Role, Secret, report};
 use novelfoundry_database::{
-    invitations::{self, NewInvitation},
-    workspaces::{self, Workspace},
+    invitations::{self, InvitationToken, NewInvitation},
+    workspaces,
 };
 use novelfoundry_mail::{Message, is_address};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Invitation, token_hash};
+use super::Invitation;
 use crate::{
     State,
     auth::Member,
     idempotency::{Key, Made},
+    invitation_mail,
     json::Body,
     problem::Problem,
     routes::projects::location,
 };
-
-const TOKEN_BYTES: usize = 32;
 
 /// Whom to invite, as what.
 #[derive(Deserialize, ToSchema)]
@@ -67,8 +66,8 @@ pub(crate) async fn create(
     Body { value, hash }: Body<NewInvitee>,
 ) -> Result<(StatusCode, HeaderMap, Json<InvitationLink>), Problem> {
     let email = value.email.map(checked).transpose()?;
-    let token = random_token(TOKEN_BYTES);
-    let token_hash = token_hash(token.expose());
+    let token = InvitationToken::random();
+    let token_hash = token.hash();
     let id = InvitationId::from_uuid(state.ids.next());
     let new = NewInvitation { invitation_id: id, token_hash, email: email.clone(), role: value.role };
     let calls = (
@@ -78,11 +77,12 @@ pub(crate) async fn create(
         workspaces::present(),
     );
     let outcome = member.write(&state, "invitations.create", calls).await;
-    let link = link(&state, &token);
+    let public_url = &state.settings.public_url;
+    let link = invitation_mail::link(public_url, &token);
     let invitation = match key.settle(&state, &member, outcome).await? {
         Made::Now(((), (), invitation, workspace)) => {
             if let (Some(email), Some(workspace)) = (email, workspace) {
-                post(&state, letter(&state, email, &workspace, value.role, &link));
+                post(&state, invitation_mail::letter(public_url, email, &workspace.name, value.role, &link));
             }
             invitation
         }
@@ -103,26 +103,6 @@ fn checked(email: String) -> Result<String, Problem> {
         return Err(Problem::field("email", "an address such as anna@example.com, at most 254 bytes"));
     }
     Ok(email)
-}
-
-/// The token stands where no server and no `Referer` sees it.
-fn link(state: &State, token: &Secret) -> Secret {
-    Secret::new(format!("{}/invitation#token={}", state.settings.public_url, token.expose()))
-}
-
-/// Writes the mail. The workspace's name is its owner's text, so it stands in the subject, where nothing is a link.
-fn letter(state: &State, to: String, workspace: &Workspace, role: Role, link: &Secret) -> Message {
-    let public: http::Uri = state.settings.public_url.parse().unwrap_or_default();
-    let place = public.host().unwrap_or("NovelFoundry");
-    let name: String = workspace.name.chars().take(80).collect();
-    let article = if role == Role::Viewer { "a" } else { "an" };
-    let body = format!(
-        "You are invited to a workspace at {place}, as {article} {role}.\n\n\
-         Follow this link within seven days; it works once:\n\n{link}\n\n\
-         If you expect no invitation, do nothing.\n",
-        link = link.expose(),
-    );
-    Message { to, subject: format!("Invitation to \"{name}\" at {place}"), body }
 }
 
 /// Sends the mail in the background; the link is in the answer, whatever becomes of it.

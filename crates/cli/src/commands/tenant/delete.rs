@@ -10,7 +10,7 @@ use novelfoundry_database::{
 };
 use serde::Serialize;
 
-use super::desk;
+use super::{desk, missing};
 use crate::{
     commands::{Context, failures},
     output::{Exit, Failure},
@@ -54,7 +54,7 @@ impl Delete {
         let desk = Box::pin(desk(context)).await?;
         let authority = Authority::from_operator(&desk.operator, self.tenant);
         let failed = |error: DbError| match error {
-            DbError::Refused(Refusal::WorkspaceNotFound) => self.missing(),
+            DbError::Refused(Refusal::WorkspaceNotFound) => missing(self.tenant),
             error => failures::database("The workspace was not deleted", &error),
         };
         let holdings = workspace::holdings(&desk.tenant, &authority).await.map_err(failed)?;
@@ -67,17 +67,10 @@ impl Delete {
         let purge_after = desk.config.api.purge_after_seconds.seconds();
         let deletion = Deletion::plan(&IdSource::default(), SystemClock.now(), purge_after);
         if !workspaces::delete(&desk.tenant, &authority, deletion).await.map_err(failed)? {
-            return Err(self.missing());
+            return Err(missing(self.tenant));
         }
         tracing::info!(tenant_id = %self.tenant, "the operator deleted a workspace");
         self.tell(context, &holdings, Some(deletion))
-    }
-
-    fn missing(&self) -> Failure {
-        Failure::new(
-            format!("There is no workspace {}, or it is deleted already", self.tenant),
-            "`novelfoundry tenant list` shows those there are.",
-        )
     }
 
     /// Has somebody at a terminal repeat the id; without one there is nobody to ask.

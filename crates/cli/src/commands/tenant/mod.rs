@@ -5,6 +5,7 @@
 mod delete;
 mod list;
 
+use novelfoundry_core::TenantId;
 use novelfoundry_database::{ControlDb, DatabaseUrl, Operator, OperatorError, PoolOptions, TenantDb};
 
 use super::{Context, doctor, failures, planes, status, summary::Logins};
@@ -31,24 +32,36 @@ impl TenantCommand {
 }
 
 /// What a command stands on.
-struct Desk {
-    operator: Operator,
-    tenant: TenantDb,
+pub(super) struct Desk {
+    pub(super) operator: Operator,
+    pub(super) tenant: TenantDb,
     control: ControlDb,
     config: Config,
+    embedded_url: Option<String>,
+}
+
+impl Desk {
+    /// Returns where people reach the API.
+    pub(super) fn public_url(&self) -> Result<String, Failure> {
+        match &self.embedded_url {
+            Some(url) => Ok(url.clone()),
+            None => Ok(self.config.server.public_url.need()?.as_str().to_owned()),
+        }
+    }
 }
 
 /// Opens both pools for whoever has the owner's credential: `DATABASE_OWNER_URL`, or the data directory of an embedded
 /// installation that runs.
-async fn desk(context: &Context) -> Result<Desk, Failure> {
+pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
     let (config, embedded) = doctor::subject(context)?;
-    let (owner, roles) = if embedded.is_some() {
+    let (owner, roles, embedded_url) = if embedded.is_some() {
         let (data_dir, state, secrets) = status::open(context)?;
         let roles = novelfoundry_database::RoleNames::with_prefix(&state.role_prefix)
             .unwrap_or_else(|| config.database.role_prefix.names().clone());
-        (Logins::of(&data_dir, &state, &secrets)?.owner, roles)
+        (Logins::of(&data_dir, &state, &secrets)?.owner, roles, Some(state.public_url))
     } else {
-        (config.database.owner_url.need()?.clone(), config.database.role_prefix.names().clone())
+        let roles = config.database.role_prefix.names().clone();
+        (config.database.owner_url.need()?.clone(), roles, None)
     };
     let (tenant_url, control_url) =
         (config.database.url.need()?.clone(), config.database.control_url.need()?.clone());
@@ -69,7 +82,15 @@ async fn desk(context: &Context) -> Result<Desk, Failure> {
     let control = ControlDb::connect(&control_url, name, options)
         .await
         .map_err(|error| failures::login("control", error))?;
-    Ok(Desk { operator, tenant, control, config })
+    Ok(Desk { operator, tenant, control, config, embedded_url })
+}
+
+/// Says that a workspace is not there.
+pub(super) fn missing(tenant: TenantId) -> Failure {
+    Failure::new(
+        format!("There is no workspace {tenant}, or it is deleted already"),
+        "`novelfoundry tenant list` shows those there are.",
+    )
 }
 
 /// The right over one database is none over another.

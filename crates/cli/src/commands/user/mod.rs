@@ -2,6 +2,7 @@
 //! works on the database of an installation that runs, and leaves one line in the log with the person's id.
 
 mod create;
+mod invite;
 mod list;
 mod reset_password;
 mod shut;
@@ -20,6 +21,7 @@ use crate::output::{Exit, Failure};
 pub(crate) enum UserCommand {
     List(list::List),
     Create(create::Create),
+    Invite(invite::Invite),
     ResetPassword(reset_password::ResetPassword),
     Disable(shut::Disable),
     Enable(shut::Enable),
@@ -37,6 +39,7 @@ impl UserCommand {
         match self {
             Self::List(list) => Box::pin(list.run(context)).await,
             Self::Create(create) => Box::pin(create.run(context)).await,
+            Self::Invite(invite) => Box::pin(invite.run(context)).await,
             Self::ResetPassword(reset) => Box::pin(reset.run(context)).await,
             Self::Disable(disable) => Box::pin(disable.run(context)).await,
             Self::Enable(enable) => Box::pin(enable.run(context)).await,

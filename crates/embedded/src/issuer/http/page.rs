@@ -54,7 +54,7 @@ pub(super) fn done() -> Response {
 /// Says why not.
 pub(super) fn refusal(error: &AuthError) -> Response {
     let (title, main) = if *error == LINK_EXPIRED {
-        let text = "<p>It works once and for an hour. Ask for another one where you sign in.</p>";
+        let text = "<p>It works once and for a limited time. Ask for another one where you sign in.</p>";
         ("This link is used up or too old", text.to_owned())
     } else {
         ("That did not work", format!("<p>{}</p>", escape(error.message())))
