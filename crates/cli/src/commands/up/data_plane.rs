@@ -57,6 +57,20 @@ impl DataPlane {
         let data_dir = lock.data_dir().to_owned();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = IdSource::new(Arc::clone(&clock));
+        // What can be refused by looking at the settings is, before anything starts.
+        let client = StoreAccess {
+            endpoint: planes::url(&addresses.s3_local_url)?,
+            public_url: planes::url(&addresses.s3_public_url)?,
+            region: config.s3.region.as_str().to_owned(),
+            bucket: config.s3.bucket.as_str().to_owned(),
+            access_key_id: secrets.s3.access_key_id.clone(),
+            secret_access_key: secrets.s3.secret_access_key.clone(),
+        }
+        .open(Arc::clone(&clock))?;
+        let mailer = mail::mailer(config, &data_dir, &clock)?;
+        let mut options = issuer_options(context, secrets, addresses, &clock, &ids)?;
+        options.mailer = Some(mailer.clone());
+        let sign_up = options.sign_up;
         // Opening waits for the disk only, which the start of the database does not need to wait for.
         let store = tokio::task::spawn_blocking({
             let options = store_options(config, &data_dir, secrets, addresses, Arc::clone(&clock));
@@ -72,19 +86,6 @@ impl DataPlane {
             Ok(Err(error)) => return Err(store_failure(error)),
             Err(error) => return Err(store_failure(error)),
         };
-        let client = StoreAccess {
-            endpoint: planes::url(&addresses.s3_local_url)?,
-            public_url: planes::url(&addresses.s3_public_url)?,
-            region: config.s3.region.as_str().to_owned(),
-            bucket: config.s3.bucket.as_str().to_owned(),
-            access_key_id: secrets.s3.access_key_id.clone(),
-            secret_access_key: secrets.s3.secret_access_key.clone(),
-        }
-        .open(Arc::clone(&clock))?;
-        let mailer = mail::mailer(config, &data_dir, &clock)?;
-        let mut options = issuer_options(context, secrets, addresses, &clock, &ids)?;
-        options.mailer = Some(mailer.clone());
-        let sign_up = options.sign_up;
         let issuer = Issuer::open(options, pools.issuer, pools.control.clone(), pools.tenant.clone())
             .await
             .map_err(|error| {
