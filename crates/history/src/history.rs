@@ -2,6 +2,7 @@
 
 use std::{fmt, fmt::Write as _};
 
+use novelfoundry_core::Role;
 use uuid::Uuid;
 
 /// What a creation makes.
@@ -12,6 +13,7 @@ pub(crate) enum Kind {
     Revision,
     Analysis,
     Workspace,
+    Invitation,
 }
 
 /// What became of a request, as far as its client knows.
@@ -52,6 +54,27 @@ pub(crate) enum What {
     Complete {
         revision: Uuid,
         analysis: Option<Uuid>,
+    },
+    /// Somebody accepts an invitation; repeats of one person are one.
+    Join {
+        workspace: Uuid,
+        person: Uuid,
+        role: Role,
+    },
+    /// A member is given another role.
+    Promote {
+        workspace: Uuid,
+        person: Uuid,
+        role: Role,
+    },
+    /// A member leaves or is taken out.
+    Leave {
+        workspace: Uuid,
+        person: Uuid,
+    },
+    /// A person deletes themselves.
+    Erase {
+        person: Uuid,
     },
     /// A whole list, walked page by page.
     Walk {
@@ -171,6 +194,10 @@ fn touches(event: &Event, id: Uuid) -> bool {
         What::Rename { thing, .. } | What::Delete { thing } | What::Read { thing, .. } => *thing == id,
         What::Complete { revision, analysis } => *revision == id || *analysis == Some(id),
         What::Walk { parent, .. } => *parent == id,
+        What::Join { workspace, person, .. }
+        | What::Promote { workspace, person, .. }
+        | What::Leave { workspace, person } => *workspace == id || *person == id,
+        What::Erase { person } => *person == id,
         What::Other => false,
     };
     named || event.request.contains(&id.to_string())

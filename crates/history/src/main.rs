@@ -45,6 +45,9 @@ fn main() -> ExitCode {
         for violation in report.violations.iter().take(20) {
             println!("\nseed {seed}: {violation}");
         }
+        if let Some((parts, violations)) = &report.smaller {
+            println!("\nseed {seed}, with {parts} of its steps and faults: {}", violations.join("\n"));
+        }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use novelfoundry_core::Role;
 use uuid::Uuid;
 
 use crate::history::{Class, Event, Kind, Violation, What};
@@ -29,11 +30,23 @@ pub(crate) struct Change {
     pub(crate) over: u64,
 }
 
-/// Who took part: workspaces and persons by their number.
+/// Who took part: workspaces and persons by their number, those of the beginning first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cast {
     pub(crate) tenants: Vec<Uuid>,
     pub(crate) users: Vec<Uuid>,
+    /// Who is a member from the beginning to the end, as what.
+    pub(crate) members: Vec<(Uuid, Uuid, Role)>,
+}
+
+/// What may be true of a person in a workspace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seat {
+    /// Whether they may be a member, and whether they must.
+    pub(crate) may: bool,
+    pub(crate) must: bool,
+    /// The roles that they may have.
+    pub(crate) roles: Vec<Role>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +60,10 @@ pub(crate) struct Model {
     renames: HashMap<Uuid, Vec<Change>>,
     deletions: HashMap<Uuid, Vec<Change>>,
     completions: HashMap<Uuid, Vec<Change>>,
+    /// Who came and went, by workspace and person.
+    pub(crate) seats: HashMap<(Uuid, Uuid), Seat>,
+    /// Persons who have deleted themselves for certain.
+    pub(crate) erased: HashSet<Uuid>,
 }
 
 impl Model {
@@ -70,6 +87,9 @@ impl Model {
                 What::Delete { thing } => model.deletions.entry(*thing).or_default().push(change),
                 What::Complete { revision, .. } => {
                     model.completions.entry(*revision).or_default().push(change);
+                }
+                What::Join { .. } | What::Promote { .. } | What::Leave { .. } | What::Erase { .. } => {
+                    model.seat(event);
                 }
                 What::Read { .. } | What::Walk { .. } | What::Other => {}
             }
@@ -118,6 +138,39 @@ impl Model {
         }
     }
 
+    /// Follows who came and went. What one person does in a workspace happens one after the other.
+    fn seat(&mut self, event: &Event) {
+        let done = event.is_done();
+        match event.what {
+            What::Join { workspace, person, role } => {
+                let seat = self.seats.entry((workspace, person)).or_default();
+                (seat.may, seat.must) = (true, done);
+                seat.roles.push(role);
+            }
+            What::Promote { workspace, person, role } => {
+                let seat = self.seats.entry((workspace, person)).or_default();
+                if done {
+                    seat.roles.clear();
+                }
+                seat.roles.push(role);
+            }
+            What::Leave { workspace, person } => {
+                let seat = self.seats.entry((workspace, person)).or_default();
+                (seat.may, seat.must) = (seat.may && !done, false);
+            }
+            What::Erase { person } => {
+                let own = self.seats.iter_mut().filter(|((_, who), _)| *who == person);
+                for (_, seat) in own {
+                    (seat.may, seat.must) = (seat.may && !done, false);
+                }
+                if done {
+                    self.erased.insert(person);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Completing an upload makes an analysis.
     fn first_analysis(&mut self, event: &Event, violations: &mut Vec<Violation>) {
         let What::Complete { revision, analysis: Some(analysis) } = event.what else { return };
@@ -146,14 +199,22 @@ impl Model {
         self.completions.get(&revision).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the deletions that may have taken a thing away: its own and those of what it lies in.
-    pub(crate) fn deletions<'a>(
-        &'a self,
-        thing: Uuid,
-        parents: &'a [Uuid],
-    ) -> impl Iterator<Item = &'a Change> {
-        let own = std::iter::once(thing).chain(parents.iter().copied());
-        own.filter_map(|id| self.deletions.get(&id)).flatten()
+    /// Returns the deletions of a thing itself.
+    pub(crate) fn own_deletions(&self, thing: Uuid) -> &[Change] {
+        self.deletions.get(&thing).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the deletions that may have taken a thing away: its own, those of what it lies in, its workspace's.
+    fn deletions<'a>(&'a self, thing: Uuid, parents: &'a [Uuid]) -> impl Iterator<Item = &'a Change> {
+        let workspace = self.made.get(&thing).and_then(|made| self.cast.tenants.get(made.tenant));
+        let above = parents.iter().chain(workspace).copied();
+        std::iter::once(thing).chain(above).flat_map(|id| self.own_deletions(id))
+    }
+
+    /// Tells whether a workspace may have been deleted, or must have been.
+    pub(crate) fn workspace_gone(&self, workspace: Uuid) -> (bool, bool) {
+        let deletions = self.own_deletions(workspace);
+        (!deletions.is_empty(), deletions.iter().any(|deletion| deletion.over != u64::MAX))
     }
 
     /// Tells whether a thing may be gone when somebody looks until `end`.

@@ -25,6 +25,8 @@ pub(crate) enum Owner {
 pub(crate) struct Viewer {
     pub(crate) tenant: usize,
     pub(crate) user: usize,
+    /// Their own id.
+    pub(crate) person: Uuid,
     /// Whether the answer is about the person, not about a workspace.
     pub(crate) personal: bool,
     /// The workspaces that the person is in.
@@ -72,7 +74,7 @@ impl Observer {
         let mut foreign = Vec::new();
         for id in ids(answer) {
             match owners.get(&id) {
-                Some(owner) if !may(*owner) => foreign.push((id, *owner)),
+                Some(owner) if !may(*owner) && id != viewer.person => foreign.push((id, *owner)),
                 None if succeeded => {
                     owners.insert(id, first);
                 }
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     fn viewer(tenant: usize) -> Viewer {
-        Viewer { tenant, user: tenant, personal: false, homes: vec![tenant] }
+        Viewer { tenant, user: tenant, person: Uuid::nil(), personal: false, homes: vec![tenant] }
     }
 
     proptest! {

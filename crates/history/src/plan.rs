@@ -47,10 +47,15 @@ pub(crate) enum Action {
     ForeignCursor,
     Me,
     Activate,
-    CreateWorkspace,
+    /// Makes a workspace; of some, all is deleted again.
+    Workspace,
+    /// An owner invites somebody, who comes, works, and mostly goes again.
+    Visit,
+    /// Somebody comes, has a workspace of their own too, and deletes themselves.
+    Erase,
 }
 
-const WEIGHTS: [(Action, usize); 26] = [
+const WEIGHTS: [(Action, usize); 28] = [
     (Action::CreateProject, 50),
     (Action::GetProject, 90),
     (Action::ListProjects, 30),
@@ -76,7 +81,9 @@ const WEIGHTS: [(Action, usize); 26] = [
     (Action::ForeignCursor, 10),
     (Action::Me, 15),
     (Action::Activate, 10),
-    (Action::CreateWorkspace, 2),
+    (Action::Workspace, 3),
+    (Action::Visit, 8),
+    (Action::Erase, 3),
 ];
 
 /// What befalls the system.

@@ -6,10 +6,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use novelfoundry_core::{Role, TenantId, UserId};
+use novelfoundry_core::Role;
 use novelfoundry_testkit::Database;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::{
     check::check,
@@ -18,10 +17,10 @@ use crate::{
     history::{Class, Event, Outcome, Violation},
     model::Cast,
     observe::{Observer, Owner},
-    plan::{Fault, Plan, Shape},
+    plan::{Plan, Shape},
     shrink::shrink,
     survey::{settle, survey},
-    system::System,
+    system::{Due, System},
     world::World,
 };
 
@@ -30,6 +29,8 @@ const TENANTS: usize = 4;
 const CLIENTS: [Role; 4] = [Role::Owner, Role::Editor, Role::Viewer, Role::Editor];
 /// Persons that a workspace brings.
 const PERSONS: usize = 3;
+/// Beyond every plan's.
+const FIRST_FREE_SERIAL: u64 = 1 << 40;
 /// How often a smaller history is tried; each takes as long as it takes.
 const SHRINKING: usize = 40;
 
@@ -57,12 +58,14 @@ pub struct Report {
     pub refused: usize,
     /// Those whose outcome is unknown.
     pub unknown: usize,
-    /// The faults that struck.
+    /// The faults that hit something.
     pub faults: usize,
     /// How long the clients worked.
     pub took: Duration,
     /// Each violation with the events that have to do with it.
     pub violations: Vec<String>,
+    /// The fewest of the steps and faults found that show the first violation, and what they show.
+    pub smaller: Option<(usize, Vec<String>)>,
 }
 
 /// Runs a history and judges it.
@@ -90,9 +93,7 @@ pub async fn run(options: Options) -> Report {
         })
         .await;
         if let Some(smaller) = last.into_inner().unwrap() {
-            let head = format!("the same with {} of {} steps and faults:", small.len(), plan.parts());
-            report.violations.push(head);
-            report.violations.extend(smaller.violations);
+            report.smaller = Some((small.len(), smaller.violations));
         }
     }
     report
@@ -102,63 +103,70 @@ async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
     let purge_after = if plan.purge_soon { Duration::ZERO } else { Duration::from_hours(24) };
     let system = System::start(options.database.clone(), purge_after).await;
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-    let mut shared = Shared {
+    let shared = Shared {
         system,
         http,
         observer: Observer::default(),
         worlds: (0..TENANTS).map(|_| World::default()).collect(),
-        tenants: Vec::new(),
+        elsewhere: World::default(),
+        cast: Mutex::default(),
         events: Mutex::default(),
         texts: Mutex::default(),
         clock: AtomicU64::new(1),
+        serials: AtomicU64::new(FIRST_FREE_SERIAL),
     };
-    let cast = found(&shared).await;
-    shared.tenants.clone_from(&cast.tenants);
-    let owners: Vec<_> = (0..TENANTS)
-        .map(|tenant| (cast.tenants[tenant], token(&shared, &cast, tenant, tenant * PERSONS)))
+    *shared.cast.lock().unwrap() = found(&shared).await;
+    let tenants = shared.cast.lock().unwrap().tenants.clone();
+    let owners: Vec<_> = tenants
+        .into_iter()
+        .enumerate()
+        .map(|(number, id)| (id, shared.token(number * PERSONS, Some(number))))
         .collect();
 
     let began = Instant::now();
     let (done, count) = watch::channel(0);
     let clients = plan.clients.iter().enumerate().map(async |(number, steps)| {
-        let mut client = client(&shared, &cast, number);
+        let mut client = client(&shared, number);
         for step in steps {
             Box::pin(client.take(step)).await;
             done.send_modify(|done| *done += 1);
         }
     });
     let steps = plan.steps();
-    tokio::join!(join_all(clients), strike(&shared.system, &plan.faults, steps, count, options.seed));
+    let (_, hits) =
+        tokio::join!(join_all(clients), strike(&shared.system, &plan.faults, steps, count, options.seed));
     let took = began.elapsed();
 
     // A request that its client gave up has ended with the API that worked on it.
     shared.system.restart_api().await;
     let mut violations = shared.observer.take();
     let events = shared.events.lock().unwrap().clone();
+    let cast = shared.cast.lock().unwrap().clone();
     if plan.purge_soon {
-        violations.extend(settle(&shared.system, "").await);
+        violations.extend(settle(&shared.system, Due::All).await);
     } else {
-        violations.extend(settle(&shared.system, "purge_objects").await);
+        violations.extend(settle(&shared.system, Due::ButPurges).await);
         violations.extend(check(&cast, &events, &survey(&shared, &owners, false).await));
-        violations.extend(settle(&shared.system, "").await);
+        violations.extend(settle(&shared.system, Due::All).await);
     }
     violations.extend(check(&cast, &events, &survey(&shared, &owners, true).await));
     violations.extend(shared.observer.take());
     shared.system.stop().await;
     let classes = violations.iter().map(|violation| violation.class).collect();
-    (report(plan, &events, took, &violations), classes)
+    (report(&events, hits, took, &violations), classes)
 }
 
-fn report(plan: &Plan, events: &[Event], took: Duration, violations: &[Violation]) -> Report {
+fn report(events: &[Event], faults: usize, took: Duration, violations: &[Violation]) -> Report {
     let count = |which: fn(&Outcome) -> bool| events.iter().filter(|event| which(&event.outcome)).count();
     Report {
         requests: events.len(),
         acknowledged: count(|outcome| *outcome == Outcome::Done),
         refused: count(|outcome| matches!(outcome, Outcome::Refused(_))),
         unknown: count(|outcome| matches!(outcome, Outcome::Unknown(_))),
-        faults: plan.faults.iter().filter(|(_, fault)| *fault != Fault::TimePasses).count(),
+        faults,
         took,
         violations: violations.iter().map(|violation| violation.with_events(events)).collect(),
+        smaller: None,
     }
 }
 
@@ -183,6 +191,7 @@ async fn found(shared: &Shared) -> Cast {
     for number in 0..TENANTS * CLIENTS.len() {
         let (tenant, user, role) = seat(number);
         let (tenant, user) = (cast.tenants[tenant], cast.users[user]);
+        cast.members.push((tenant, user, role));
         for sql in [
             format!(
                 "insert into app.memberships (tenant_id, user_id, role) values ('{tenant}', '{user}', '{role}')
@@ -206,17 +215,10 @@ fn seat(number: usize) -> (usize, usize, Role) {
     (tenant, user, CLIENTS[place])
 }
 
-fn client<'a>(shared: &'a Shared, cast: &Cast, number: usize) -> Client<'a> {
+fn client(shared: &Shared, number: usize) -> Client<'_> {
     let (tenant, user, role) = seat(number);
     let seats = (0..TENANTS * CLIENTS.len()).map(seat);
     let homes = seats.filter(|(_, other, _)| *other == user).map(|(tenant, ..)| tenant).collect();
-    let token = token(shared, cast, tenant, user);
+    let token = shared.token(user, Some(tenant));
     Client { shared, tenant, user, role, token, homes, sent: Vec::new() }
-}
-
-fn token(shared: &Shared, cast: &Cast, tenant: usize, user: usize) -> String {
-    let id = |ids: &[Uuid], number: usize| ids[number];
-    let user = UserId::from_uuid(id(&cast.users, user));
-    let tenant = TenantId::from_uuid(id(&cast.tenants, tenant));
-    shared.system.issuer.token(user, Some(tenant))
 }

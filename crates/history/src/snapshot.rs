@@ -2,7 +2,15 @@
 
 use std::collections::HashMap;
 
+use novelfoundry_core::Role;
 use uuid::Uuid;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) is_deleted: bool,
+}
 
 /// A project or a manuscript.
 #[derive(Clone, Debug)]
@@ -48,7 +56,8 @@ pub(crate) struct Job {
     pub(crate) id: Uuid,
     pub(crate) kind: String,
     pub(crate) state: String,
-    pub(crate) project: Uuid,
+    /// What it works on, where that is not the whole workspace.
+    pub(crate) project: Option<Uuid>,
     pub(crate) manuscript: Option<Uuid>,
     pub(crate) revision: Option<Uuid>,
 }
@@ -92,12 +101,15 @@ pub(crate) struct Object {
 /// Everything, at a moment when nothing happens.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) workspaces: Vec<(Uuid, String)>,
+    pub(crate) workspaces: Vec<Workspace>,
+    /// Workspace, person and role.
+    pub(crate) members: Vec<(Uuid, Uuid, Role)>,
     /// Workspace and person.
-    pub(crate) members: Vec<(Uuid, Uuid)>,
     pub(crate) indexed_members: Vec<(Uuid, Uuid)>,
     /// The active workspaces of sessions, with their persons.
     pub(crate) sessions: Vec<(Uuid, Uuid)>,
+    /// Whom the directory knows.
+    pub(crate) persons: Vec<Uuid>,
     pub(crate) projects: Vec<Titled>,
     pub(crate) manuscripts: Vec<Titled>,
     pub(crate) revisions: Vec<Revision>,

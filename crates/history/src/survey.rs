@@ -15,21 +15,22 @@ use crate::{
     client::Shared,
     eventually,
     history::{Class, Violation},
-    snapshot::{Analysis, Job, Key, Object, Revision, Snapshot, Titled, Usage, Used},
-    system::{BUCKET, KEY, REGION, System},
+    snapshot::{Analysis, Job, Key, Object, Revision, Snapshot, Titled, Usage, Used, Workspace},
+    system::{BUCKET, Due, KEY, REGION, System},
 };
 
 const SIGNED_FOR: Duration = Duration::from_mins(5);
 
-/// Lets every job but those of one kind come to its end; a job that does not is a violation.
-pub(crate) async fn settle(system: &System, except: &str) -> Vec<Violation> {
+/// Lets every job of these come to its end; a job that does not is a violation.
+pub(crate) async fn settle(system: &System, jobs: Due) -> Vec<Violation> {
     let sql = format!(
         "select job_id, kind, state, attempts, run_at > now(), lease_expires_at > now(), last_error
-           from app.jobs where state in ('queued', 'running') and kind <> '{except}'"
+           from app.jobs where state in ('queued', 'running') and {}",
+        jobs.condition()
     );
     let deadline = Instant::now() + PATIENCE;
     loop {
-        system.hurry(except).await;
+        system.hurry(jobs).await;
         let left = eventually("the jobs are listed", async || system.database.sql(&sql).await.ok()).await;
         if left.is_empty() {
             return Vec::new();
@@ -50,10 +51,15 @@ pub(crate) async fn settle(system: &System, except: &str) -> Vec<Violation> {
 pub(crate) async fn survey(shared: &Shared, owners: &[(Uuid, String)], is_purged: bool) -> Snapshot {
     let system = &shared.system;
     let mut snapshot = Snapshot {
-        workspaces: rows(system, "select tenant_id, name from app.tenants", |row| (row.get(), row.get()))
-            .await,
-        members: rows(system, "select tenant_id, user_id from app.memberships", |row| (row.get(), row.get()))
-            .await,
+        workspaces: rows(system, "select tenant_id, name, deleted_at is not null from app.tenants", |row| {
+            Workspace { id: row.get(), name: row.get(), is_deleted: row.get::<String>() == "t" }
+        })
+        .await,
+        members: rows(system, "select tenant_id, user_id, role from app.memberships", |row| {
+            (row.get(), row.get(), row.get())
+        })
+        .await,
+        persons: rows(system, "select user_id from app.users", Row::get).await,
         indexed_members: rows(system, "select tenant_id, user_id from app.user_tenants", |row| {
             (row.get(), row.get())
         })
@@ -105,7 +111,7 @@ pub(crate) async fn survey(shared: &Shared, owners: &[(Uuid, String)], is_purged
         id: row.get(),
         kind: row.get(),
         state: row.get(),
-        project: row.get(),
+        project: row.maybe(),
         manuscript: row.maybe(),
         revision: row.maybe(),
     })

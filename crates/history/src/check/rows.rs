@@ -14,8 +14,14 @@ use crate::{
 use super::Found;
 
 pub(super) fn check(model: &Model, snapshot: &Snapshot, found: &mut Found) {
-    let mut rows =
-        Rows { model, is_purged: snapshot.is_purged, there: HashSet::new(), origins: HashMap::new() };
+    let deleted = snapshot.workspaces.iter().filter(|workspace| workspace.is_deleted);
+    let mut rows = Rows {
+        model,
+        is_purged: snapshot.is_purged,
+        gone: deleted.map(|workspace| workspace.id).collect(),
+        there: HashSet::new(),
+        origins: HashMap::new(),
+    };
     for row in &snapshot.projects {
         rows.titled(Kind::Project, row, &[], found);
     }
@@ -49,6 +55,8 @@ pub(super) fn check(model: &Model, snapshot: &Snapshot, found: &mut Found) {
 struct Rows<'a> {
     model: &'a Model,
     is_purged: bool,
+    /// The workspaces that are deleted, with all that is in them.
+    gone: HashSet<Uuid>,
     there: HashSet<Uuid>,
     /// How often each creation that was never acknowledged turned up.
     origins: HashMap<u64, usize>,
@@ -92,13 +100,16 @@ impl Rows<'_> {
         found.unless(made.parents == parents, Class::ForeignRow, id, || {
             format!("the {:?} {id} was made in {:?} and lies in {parents:?}", made.kind, made.parents)
         });
+        found.unless(!(self.is_purged && self.gone.contains(&tenant)), Class::Job, id, || {
+            format!("the {:?} {id} is there and its workspace is purged", made.kind)
+        });
     }
 
     fn titled(&mut self, kind: Kind, row: &Titled, parents: &[Uuid], found: &mut Found) {
         let marker = Marker::of(&row.title);
         let Some(made) = self.asked(kind, row.id, marker.map(|marker| marker.serial), found) else { return };
         self.belongs(&made, row.id, row.tenant, Some(row.author), parents, found);
-        let deletions: Vec<_> = self.model.deletions(row.id, &[]).collect();
+        let deletions = self.model.own_deletions(row.id);
         let done = deletions.iter().any(|deletion| deletion.over != u64::MAX);
         found.unless(!done || row.is_deleted, Class::Missing, row.id, || {
             format!("the deletion of {} was acknowledged and is not there", row.id)
@@ -156,6 +167,8 @@ impl Rows<'_> {
         let gone = self.model.may_be_gone(row.id, &made.parents, u64::MAX);
         let (allowed, class) = match row.state.as_str() {
             "stored" => (!completions.is_empty(), Class::Unasked),
+            // Every ticket has had its time.
+            "pending" if !acknowledged => (self.gone.contains(&row.tenant), Class::Job),
             "pending" | "expired" => (!acknowledged, Class::Missing),
             _ => (gone, Class::Unasked),
         };
@@ -198,6 +211,14 @@ impl Rows<'_> {
                 format!("nobody asked for the analysis {}", row.id)
             });
         }
+        let deleted = self.model.own_deletions(row.id).iter().any(|deletion| deletion.over != u64::MAX);
+        found.unless(!deleted, Class::Missing, row.id, || {
+            format!("the deletion of {} was acknowledged and is not there", row.id)
+        });
+        if self.gone.contains(&row.tenant) {
+            // Whatever was going on has stopped.
+            return;
+        }
         let gone = self.model.may_be_gone(row.id, &parents, u64::MAX);
         let words = Marker::of(&revision.filename).map(|marker| marker.words());
         let right = match row.state.as_str() {
@@ -215,7 +236,7 @@ impl Rows<'_> {
 
     fn missing(&self, found: &mut Found) {
         for (id, made) in &self.model.made {
-            let gone = made.kind == Kind::Workspace
+            let gone = matches!(made.kind, Kind::Workspace | Kind::Invitation)
                 || self.there.contains(id)
                 || self.model.may_be_gone(*id, &made.parents, u64::MAX);
             found.unless(gone, Class::Missing, *id, || {

@@ -1,10 +1,11 @@
 //! A history that fits what is there has no violation; one planted violation of any kind is found, wherever it lies.
 
+use novelfoundry_core::Role;
 use proptest::prelude::*;
 
 use crate::{
     history::Outcome,
-    snapshot::{Analysis, Job, Key, Object, Revision, Titled, Usage, Used},
+    snapshot::{Analysis, Job, Key, Object, Revision, Titled, Usage, Used, Workspace},
 };
 
 use super::*;
@@ -26,7 +27,8 @@ fn user(number: usize) -> Uuid {
 }
 
 fn cast() -> Cast {
-    Cast { tenants: (0..2).map(tenant).collect(), users: (0..2).map(user).collect() }
+    let members = (0..2).map(|number| (tenant(number), user(number), Role::Owner)).collect();
+    Cast { tenants: (0..2).map(tenant).collect(), users: (0..2).map(user).collect(), members }
 }
 
 /// Makes what `count` writers, each in one of two workspaces, did and left: a project, a manuscript in it, a stored
@@ -107,7 +109,7 @@ fn fitting(count: u64) -> (Vec<Event>, Snapshot) {
             id: analysis,
             kind: "analyze_manuscript".into(),
             state: "succeeded".into(),
-            project,
+            project: Some(project),
             manuscript: Some(manuscript),
             revision: Some(revision),
         });
@@ -124,8 +126,9 @@ fn fitting(count: u64) -> (Vec<Event>, Snapshot) {
         });
     }
     for writer in 0..2 {
-        snapshot.workspaces.push((tenant(writer), String::new()));
-        snapshot.members.push((tenant(writer), user(writer)));
+        let (id, name, is_deleted) = (tenant(writer), String::new(), false);
+        snapshot.workspaces.push(Workspace { id, name, is_deleted });
+        snapshot.members.push((tenant(writer), user(writer), Role::Owner));
         snapshot.indexed_members.push((tenant(writer), user(writer)));
         let own = |row: &&Revision| row.tenant == tenant(writer);
         let stored = snapshot.revisions.iter().filter(own).map(|row| row.bytes).sum();
@@ -134,6 +137,14 @@ fn fitting(count: u64) -> (Vec<Event>, Snapshot) {
         snapshot.listed.insert(tenant(writer), own.collect());
     }
     (events, snapshot)
+}
+
+/// Somebody joins the first workspace, and leaves it.
+fn came_and_went(events: &mut Vec<Event>, n: usize) {
+    let (workspace, person) = (tenant(0), user(7));
+    for what in [What::Join { workspace, person, role: Role::Editor }, What::Leave { workspace, person }] {
+        events.push(Event { what, ..events[n * 6].clone() });
+    }
 }
 
 type Plant = fn(&mut Vec<Event>, &mut Snapshot, usize);
@@ -201,7 +212,40 @@ const PLANTS: &[(Class, &str, Plant)] = &[
     (Class::ForeignRow, "another's job", |_, s, n| s.jobs[n].tenant = tenant((n + 1) % 2)),
     (Class::ForeignRow, "another's key", |_, s, n| s.keys[n].user = user((n + 1) % 2)),
     (Class::ForeignRow, "a member of another workspace", |_, s, _| {
-        s.members.push((tenant(0), user(1)));
+        s.members.push((tenant(0), user(1), Role::Viewer));
+    }),
+    (Class::ForeignRow, "a member that nobody invited", |_, s, _| {
+        s.members.push((tenant(0), user(1), Role::Viewer));
+        s.indexed_members.push((tenant(0), user(1)));
+    }),
+    (Class::ForeignRow, "another role", |_, s, n| s.members[n % 2].2 = Role::Viewer),
+    (Class::ForeignRow, "a member who has left", |events, s, n| {
+        came_and_went(events, n);
+        s.members.push((tenant(0), user(7), Role::Editor));
+        s.indexed_members.push((tenant(0), user(7)));
+    }),
+    (Class::Missing, "a member", |_, s, n| {
+        s.members.remove(n % 2);
+        s.indexed_members.remove(n % 2);
+    }),
+    (Class::Missing, "a member who has come", |events, _, n| {
+        came_and_went(events, n);
+        events.pop();
+    }),
+    (Class::Missing, "an erasure without effect", |events, s, n| {
+        came_and_went(events, n);
+        let what = What::Erase { person: user(7) };
+        events.push(Event { what, ..events[n * 6].clone() });
+        s.persons.push(user(7));
+    }),
+    (Class::Missing, "the deletion of an analysis without effect", |events, s, n| {
+        let what = What::Delete { thing: s.analyses[n].id };
+        events.push(Event { what, ..events[n * 6].clone() });
+    }),
+    (Class::Unasked, "a workspace's deletion", |_, s, n| s.workspaces[n % 2].is_deleted = true),
+    (Class::Job, "a ticket that is never settled", |events, s, n| {
+        events[n * 6 + 3].outcome = Outcome::Unknown(String::new());
+        s.revisions[n].state = "pending".into();
     }),
     (Class::ForeignObject, "a file under another's key", |_, s, n| {
         let key = &mut s.objects[n].key;

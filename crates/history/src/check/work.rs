@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     history::{Class, Event, Kind, What},
     model::Model,
-    snapshot::Snapshot,
+    snapshot::{Analysis, Snapshot},
 };
 
 use super::Found;
@@ -87,7 +87,10 @@ fn usage_events(model: &Model, events: &[Event], snapshot: &Snapshot, found: &mu
         missing("analysis.words", row.id, found);
     }
     for event in events.iter().filter(|event| event.is_done()) {
-        if let What::Complete { revision, .. } = event.what {
+        let gone = model.cast.tenants.get(event.tenant).is_some_and(|id| model.workspace_gone(*id).0);
+        if let What::Complete { revision, .. } = event.what
+            && !gone
+        {
             missing("upload.bytes", revision, found);
         }
     }
@@ -97,14 +100,19 @@ fn jobs(model: &Model, snapshot: &Snapshot, found: &mut Found) {
     let analyses: HashMap<_, _> = snapshot.analyses.iter().map(|row| (row.id, row)).collect();
     let unfinished: HashSet<_> =
         snapshot.jobs.iter().filter(|job| job.is_unfinished()).map(|job| job.id).collect();
-    for row in snapshot.analyses.iter().filter(|row| matches!(row.state.as_str(), "queued" | "running")) {
+    let deleted = snapshot.workspaces.iter().filter(|workspace| workspace.is_deleted);
+    let deleted: HashSet<_> = deleted.map(|workspace| workspace.id).collect();
+    let waiting = |row: &&Analysis| {
+        matches!(row.state.as_str(), "queued" | "running") && !deleted.contains(&row.tenant)
+    };
+    for row in snapshot.analyses.iter().filter(waiting) {
         found.unless(unfinished.contains(&row.id), Class::Job, row.id, || {
             format!("the analysis {} is {} and no job works on it", row.id, row.state)
         });
     }
-    let mut purges: HashMap<(Uuid, Option<Uuid>), usize> = HashMap::new();
+    let mut purges: HashMap<Uuid, usize> = HashMap::new();
     for job in &snapshot.jobs {
-        let ancestors = [job.revision, job.manuscript, Some(job.project)];
+        let ancestors = [job.revision, job.manuscript, job.project];
         let owner = ancestors.into_iter().flatten().find_map(|id| model.made.get(&id));
         let owner = owner.and_then(|made| model.cast.tenants.get(made.tenant));
         found.unless(owner.is_none_or(|owner| *owner == job.tenant), Class::ForeignRow, job.id, || {
@@ -126,23 +134,27 @@ fn jobs(model: &Model, snapshot: &Snapshot, found: &mut Found) {
                     format!("the job {} settles a revision that is not there", job.id)
                 });
             }
-            _ => *purges.entry((job.project, job.manuscript)).or_default() += 1,
+            "purge_objects" | "purge_workspace" => {
+                let thing = job.manuscript.or(job.project).unwrap_or(job.tenant);
+                *purges.entry(thing).or_default() += 1;
+            }
+            "reconcile_workspace" => {}
+            other => found.add(Class::Job, [job.id], format!("nobody knows what a job {other} is")),
         }
     }
-    for ((project, manuscript), times) in &purges {
-        let thing = manuscript.unwrap_or(*project);
-        let asked = model.deletions(thing, &[]).count();
-        found.unless(asked > 0, Class::Unasked, thing, || format!("{thing} is to be purged unasked"));
-        found.unless(*times == 1, Class::Twice, thing, || format!("{thing} was deleted {times} times"));
+    for (thing, times) in &purges {
+        let asked = !model.own_deletions(*thing).is_empty();
+        found.unless(asked, Class::Unasked, *thing, || format!("{thing} is to be purged unasked"));
+        found.unless(*times == 1, Class::Twice, *thing, || format!("{thing} was deleted {times} times"));
     }
     for (id, made) in &model.made {
-        let target = match made.kind {
-            Kind::Project => (*id, None),
-            Kind::Manuscript => (made.parents[0], Some(*id)),
-            _ => continue,
-        };
-        let deleted = model.deletions(*id, &[]).any(|deletion| deletion.over != u64::MAX);
-        found.unless(!deleted || purges.contains_key(&target), Class::Missing, *id, || {
+        let with_workspace =
+            model.cast.tenants.get(made.tenant).is_some_and(|tenant| deleted.contains(tenant));
+        if !matches!(made.kind, Kind::Project | Kind::Manuscript | Kind::Workspace) || with_workspace {
+            continue;
+        }
+        let gone = model.own_deletions(*id).iter().any(|deletion| deletion.over != u64::MAX);
+        found.unless(!gone || purges.contains_key(id), Class::Missing, *id, || {
             format!("{id} was deleted and no job purges it")
         });
     }

@@ -18,20 +18,23 @@ use super::{Client, Request, id, manuscript_path, project_path, revision_path};
 const TRIES: usize = 8;
 
 impl Client<'_> {
-    pub(super) async fn create_project(&mut self, step: &Step) {
+    pub(super) async fn create_project(&mut self, step: &Step) -> Option<Uuid> {
         let body = json!({"title": self.marker(step.serial).to_string()});
-        self.create(step, Kind::Project, "/v1/projects".into(), body, Vec::new()).await;
+        let made = self.create(step, Kind::Project, "/v1/projects".into(), body, Vec::new()).await?;
+        id(&made["project_id"])
     }
 
-    pub(super) async fn create_manuscript(&mut self, step: &Step, project: Uuid) {
+    pub(super) async fn create_manuscript(&mut self, step: &Step, project: Uuid) -> Option<Uuid> {
         let body = json!({"title": self.marker(step.serial).to_string()});
         let path = format!("{}/manuscripts", project_path(project));
-        self.create(step, Kind::Manuscript, path, body, vec![project]).await;
+        let made = self.create(step, Kind::Manuscript, path, body, vec![project]).await?;
+        id(&made["manuscript_id"])
     }
 
-    pub(super) async fn create_workspace(&mut self, step: &Step) {
+    pub(super) async fn create_workspace(&mut self, step: &Step) -> Option<Uuid> {
         let body = json!({"name": self.marker(step.serial).to_string()});
-        self.create(step, Kind::Workspace, "/v1/tenants".into(), body, Vec::new()).await;
+        let made = self.create(step, Kind::Workspace, "/v1/tenants".into(), body, Vec::new()).await?;
+        id(&made["tenant_id"])
     }
 
     pub(super) async fn analyze(&mut self, step: &Step, ids: [Uuid; 3]) {
@@ -95,7 +98,7 @@ impl Client<'_> {
     }
 
     /// Sends a creation; with a key, until its outcome is known. Returns what was made.
-    async fn create(
+    pub(super) async fn create(
         &mut self,
         step: &Step,
         kind: Kind,
@@ -135,6 +138,7 @@ impl Client<'_> {
             Kind::Revision => "revision_id",
             Kind::Analysis => "analysis_id",
             Kind::Workspace => "tenant_id",
+            Kind::Invitation => "invitation_id",
         };
         let made = id(&reply.body[field]).filter(|_| reply.is_done());
         if let Some(made) = made {
@@ -162,7 +166,8 @@ impl Client<'_> {
     /// Sends an earlier creation again.
     pub(super) async fn repeat(&mut self, step: &Step) {
         if self.sent.is_empty() {
-            return self.create_project(step).await;
+            self.create_project(step).await;
+            return;
         }
         let sent = self.sent[index(step.pick, self.sent.len())].clone();
         self.post(step, &sent, true).await;
@@ -173,7 +178,8 @@ impl Client<'_> {
         let of_this_workspace = self.sent.iter().filter(|sent| sent.kind != Kind::Workspace);
         let keys: Vec<_> = of_this_workspace.map(|sent| sent.origin).collect();
         if keys.is_empty() {
-            return self.create_project(step).await;
+            self.create_project(step).await;
+            return;
         }
         let key = format!("{}-key", self.marker(keys[index(step.pick, keys.len())]));
         let body = json!({"title": self.marker(step.serial).to_string()});

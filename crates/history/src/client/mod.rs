@@ -5,23 +5,25 @@ mod create;
 mod read;
 mod send;
 mod trespass;
+mod visit;
 
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use novelfoundry_core::Role;
+use novelfoundry_core::{Role, TenantId, UserId};
 use reqwest::Method;
 use uuid::Uuid;
 
 use crate::{
     history::{Event, Kind, What},
     marker::Marker,
-    observe::Observer,
+    model::Cast,
+    observe::{Observer, Viewer},
     plan::{Action, Step},
     system::System,
     world::{Sent, World},
@@ -34,18 +36,41 @@ pub(crate) struct Shared {
     pub(crate) system: System,
     pub(crate) http: reqwest::Client,
     pub(crate) observer: Observer,
+    /// The workspaces of the beginning; of others nothing is picked.
     pub(crate) worlds: Vec<World>,
-    pub(crate) tenants: Vec<Uuid>,
+    pub(crate) elsewhere: World,
+    pub(crate) cast: Mutex<Cast>,
     pub(crate) events: Mutex<Vec<Event>>,
     /// Who wrote each revision's text.
     pub(crate) texts: Mutex<HashMap<Uuid, Marker>>,
     /// One clock for all: an event that ends before another starts has happened before it.
     pub(crate) clock: AtomicU64,
+    /// Serials beyond the plan's, for steps of people who are not in it.
+    pub(crate) serials: AtomicU64,
 }
 
 impl Shared {
     fn tick(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn cast(&self) -> MutexGuard<'_, Cast> {
+        self.cast.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tenant(&self, number: usize) -> Uuid {
+        self.cast().tenants[number]
+    }
+
+    fn user(&self, number: usize) -> Uuid {
+        self.cast().users[number]
+    }
+
+    /// Signs a person in, in a workspace or in none.
+    pub(crate) fn token(&self, user: usize, tenant: Option<usize>) -> String {
+        let cast = self.cast();
+        let tenant = tenant.map(|tenant| TenantId::from_uuid(cast.tenants[tenant]));
+        self.system.issuer.token(UserId::from_uuid(cast.users[user]), tenant)
     }
 
     fn record(&self, event: Event) {
@@ -54,6 +79,7 @@ impl Shared {
 }
 
 /// One client.
+#[derive(Clone)]
 pub(crate) struct Client<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) tenant: usize,
@@ -68,7 +94,7 @@ pub(crate) struct Client<'a> {
 impl Client<'_> {
     /// Takes one step.
     pub(crate) async fn take(&mut self, step: &Step) {
-        let world = &self.shared.worlds[self.tenant];
+        let world = self.world();
         let (project, manuscript) = (world.projects.pick(step.pick), world.manuscripts.pick(step.pick));
         let (revision, analysis) = (world.revisions.pick(step.pick), world.analyses.pick(step.pick));
         match (step.action, project, manuscript, revision, analysis) {
@@ -89,7 +115,9 @@ impl Client<'_> {
                 let path = format!("{}/analyses", project_path(project));
                 self.walk(step, &path, Kind::Analysis, project).await;
             }
-            (Action::CreateManuscript, Some([project]), ..) => self.create_manuscript(step, project).await,
+            (Action::CreateManuscript, Some([project]), ..) => {
+                self.create_manuscript(step, project).await;
+            }
             (Action::GetManuscript, _, Some(ids), ..) => {
                 self.get(step, &manuscript_path(ids), ids[1]).await;
             }
@@ -124,9 +152,13 @@ impl Client<'_> {
                 self.send_aside(step, request).await;
             }
             (Action::Activate, ..) => self.activate(step).await,
-            (Action::CreateWorkspace, ..) => self.create_workspace(step).await,
+            (Action::Workspace, ..) => self.workspace(step).await,
+            (Action::Visit, ..) => self.visit(step).await,
+            (Action::Erase, ..) => self.erase(step).await,
             // Where there is nothing yet to work on.
-            _ => self.create_project(step).await,
+            _ => {
+                self.create_project(step).await;
+            }
         }
     }
 
@@ -135,7 +167,12 @@ impl Client<'_> {
     }
 
     fn world(&self) -> &World {
-        &self.shared.worlds[self.tenant]
+        self.shared.worlds.get(self.tenant).unwrap_or(&self.shared.elsewhere)
+    }
+
+    fn viewer(&self, personal: bool) -> Viewer {
+        let person = self.shared.user(self.user);
+        Viewer { tenant: self.tenant, user: self.user, person, personal, homes: self.homes.clone() }
     }
 
     /// Sends a request that changes nothing the model knows of.

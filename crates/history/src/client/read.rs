@@ -6,7 +6,6 @@ use uuid::Uuid;
 use crate::{
     history::{Class, Kind, Outcome, Violation, What},
     marker::Marker,
-    observe::Viewer,
     plan::Step,
 };
 
@@ -88,9 +87,7 @@ impl Client<'_> {
             return;
         }
         let Ok(bytes) = response.bytes().await else { return };
-        let viewer =
-            Viewer { tenant: self.tenant, user: self.user, personal: false, homes: self.homes.clone() };
-        self.shared.observer.see(&viewer, &bytes, true, &path);
+        self.shared.observer.see(&self.viewer(false), &bytes, true, &path);
         let written = self.shared.texts.lock().unwrap().get(&ids[2]).copied();
         if written.is_none_or(|marker| marker.text().as_bytes() != bytes) {
             let text = format!("{path} gave other bytes than {written:?} wrote");

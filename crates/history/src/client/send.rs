@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::{
     history::{Class, Outcome, Violation},
-    observe::Viewer,
     plan::Step,
 };
 
@@ -119,7 +118,7 @@ impl Client<'_> {
         };
         let Received { status, version, head, body } = received;
         let succeeded = (200..300).contains(&status);
-        let viewer = Viewer { tenant: self.tenant, user: self.user, personal, homes: self.homes.clone() };
+        let viewer = self.viewer(personal);
         for part in [&head, &body] {
             self.shared.observer.see(&viewer, part, succeeded, &line);
         }

@@ -14,8 +14,8 @@ use super::{Client, Request, analysis_path, manuscript_path, project_path, revis
 
 impl Client<'_> {
     fn another(&self, step: &Step) -> usize {
-        let others = self.shared.tenants.len() - 1;
-        (self.tenant + 1 + index(step.pick / 7, others)) % self.shared.tenants.len()
+        let all = self.shared.worlds.len();
+        (self.tenant + 1 + index(step.pick / 7, all - 1)) % all
     }
 
     /// Sends any operation at another workspace's thing.
@@ -80,7 +80,7 @@ impl Client<'_> {
 
     pub(super) async fn activate(&self, step: &Step) {
         let tenant = if step.pick.is_multiple_of(2) { self.tenant } else { self.another(step) };
-        let path = format!("/v1/tenants/{}/activate", self.shared.tenants[tenant]);
+        let path = format!("/v1/tenants/{}/activate", self.shared.tenant(tenant));
         let request = Request { personal: true, ..Request::new(Method::POST, path) };
         if self.homes.contains(&tenant) {
             self.send_aside(step, request).await;
@@ -89,10 +89,12 @@ impl Client<'_> {
         }
     }
 
-    async fn must_fail(&self, step: &Step, request: Request) {
+    pub(super) async fn must_fail(&self, step: &Step, request: Request) {
         let reply = self.send_aside(step, request).await;
         if reply.is_done() {
-            let text = format!("tenant {}: {} was answered {}", self.tenant, reply.request, reply.status);
+            let (tenant, user) = (self.tenant, self.user);
+            let text =
+                format!("tenant {tenant} user {user}: {} was answered {}", reply.request, reply.status);
             self.shared.observer.report(Violation::new(Class::ForeignTouched, [], text));
         }
     }
