@@ -29,8 +29,20 @@ impl FromRequestParts<State> for Caller {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or_else(|| Problem::new(ProblemCode::Unauthenticated))?;
-        Ok(Self(state.verifier.verify(token).await?))
+        let claims = state.verifier.verify(token).await?;
+        if operation(parts).is_some_and(Operation::is_lasting)
+            && let Some(accounts) = &state.accounts
+            && !accounts.is_signed_in(&claims).await?
+        {
+            return Err(Problem::signed_out());
+        }
+        Ok(Self(claims))
     }
+}
+
+fn operation(parts: &Parts) -> Option<Operation> {
+    let path = parts.extensions.get::<MatchedPath>()?;
+    Operation::at(parts.method.as_str(), path.as_str())
 }
 
 /// A caller with the authority over the workspace of the token, for the one operation that is called. Each transaction
@@ -85,14 +97,10 @@ impl FromRequestParts<State> for Member {
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         let Caller(claims) = Caller::from_request_parts(parts, state).await?;
-        let path = parts.extensions.get::<MatchedPath>();
-        let role = path
-            .and_then(|path| Operation::at(parts.method.as_str(), path.as_str()))
-            .and_then(|operation| operation.access().role())
-            .ok_or_else(|| {
-                Problem::new(ProblemCode::Internal)
-                    .with_cause("an operation for members is not one in the table of operations")
-            })?;
+        let role = operation(parts).and_then(|operation| operation.access().role()).ok_or_else(|| {
+            Problem::new(ProblemCode::Internal)
+                .with_cause("an operation for members is not one in the table of operations")
+        })?;
         let authority =
             Authority::from_claims(&claims).ok_or_else(|| Problem::new(ProblemCode::NoWorkspace))?;
         Ok(Self { authority, role, user_id: claims.user_id() })

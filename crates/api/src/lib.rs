@@ -2,6 +2,7 @@
 //!
 //! It is stateless and never touches a document's bytes: files go between client and object store by signed URL.
 
+mod accounts;
 mod auth;
 mod cursor;
 mod docs;
@@ -18,15 +19,16 @@ mod routes;
 mod server;
 mod wake;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use novelfoundry_core::{Clock, IdSource, UserId};
-use novelfoundry_database::{ControlDb, DbError, TenantDb, workspaces::Deletion};
+use novelfoundry_core::{Clock, IdSource};
+use novelfoundry_database::{ControlDb, TenantDb, workspaces::Deletion};
 use novelfoundry_identity::Verifier;
 use novelfoundry_mail::Mailer;
 use novelfoundry_objects::Store;
 
+pub use accounts::{Accounts, Answer};
 pub use invitation_page::SignIn;
 pub use routes::{openapi, router};
 pub use server::serve;
@@ -47,15 +49,11 @@ pub struct Api {
     pub ids: IdSource,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Erases a person's account with the issuer, where that is embedded.
-    pub erase_account: Option<EraseAccount>,
+    /// The people's accounts, where the issuer is embedded.
+    pub accounts: Option<Arc<dyn Accounts>>,
     /// What an operator chose.
     pub settings: Settings,
 }
-
-/// Erases a person's account: all sessions end, nothing of the credentials is left. Where there is none it does nothing.
-pub type EraseAccount =
-    Arc<dyn Fn(UserId) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send>> + Send + Sync>;
 
 /// What an operator chooses about the API.
 #[derive(Clone, Debug)]

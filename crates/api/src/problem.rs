@@ -67,6 +67,11 @@ impl Problem {
         problem
     }
 
+    /// A token that has not run out, but whose session is over or whose person has left.
+    pub(crate) fn signed_out() -> Self {
+        Self::new(ProblemCode::InvalidToken).with_detail("its session has ended; sign in again")
+    }
+
     pub(crate) fn field(name: &str, accepts: impl std::fmt::Display) -> Self {
         Self::new(ProblemCode::InvalidField).with_detail(format!("{name}: {accepts}"))
     }
@@ -147,9 +152,12 @@ impl From<Refusal> for Problem {
             Refusal::RevisionNotFound => Self::new(ProblemCode::RevisionNotFound),
             Refusal::MemberNotFound => Self::new(ProblemCode::MemberNotFound),
             Refusal::InvitationNotFound => Self::new(ProblemCode::InvitationNotFound),
-            Refusal::TooManyInvitations => {
-                let mut problem = Self::new(ProblemCode::RateLimited)
-                    .with_detail("a workspace may make a hundred invitations a day");
+            Refusal::Departed => Self::signed_out(),
+            Refusal::DailyLimit => {
+                let mut problem = Self::new(ProblemCode::RateLimited).with_detail(
+                    "a hundred invitations a day, of a person and of a workspace; a hundred workspaces a person; ten \
+                     links to one invitation",
+                );
                 problem.headers.push((header::RETRY_AFTER, HeaderValue::from_static("3600")));
                 problem
             }

@@ -126,6 +126,23 @@ impl Operation {
         Self::ALL.iter().find(is_here).copied()
     }
 
+    /// Tells whether what it does outlasts its caller's token and rights: who belongs where, and what is gone for good.
+    /// A session that has ended may do nothing of the kind, though its last token has not run out.
+    pub const fn is_lasting(self) -> bool {
+        matches!(
+            self,
+            Self::TenantsCreate
+                | Self::TenantsDelete
+                | Self::MeDelete
+                | Self::MembersUpdate
+                | Self::MembersDelete
+                | Self::MembersHandOver
+                | Self::InvitationsCreate
+                | Self::InvitationsDelete
+                | Self::InvitationsAccept
+        )
+    }
+
     /// Returns who may call it.
     pub const fn access(self) -> Access {
         self.definition().access

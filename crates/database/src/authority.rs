@@ -1,6 +1,7 @@
 //! Who may open a tenant transaction, and why. An [`Authority`] can be made only from the sources below: never from
 //! an id that came in a URL or a body.
 
+use jiff::Timestamp;
 use novelfoundry_core::{InvitationId, JobId, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 
@@ -118,6 +119,7 @@ pub struct RedeemedInvitation {
     pub(crate) token_hash: [u8; 32],
     pub(crate) user_id: UserId,
     pub(crate) email: Option<String>,
+    pub(crate) token_issued_at: Timestamp,
 }
 
 /// A workspace to be made, for the person who will own it.
@@ -126,6 +128,7 @@ pub struct NewWorkspace {
     pub(crate) tenant_id: TenantId,
     pub(crate) user_id: UserId,
     pub(crate) email: Option<String>,
+    pub(crate) token_issued_at: Option<Timestamp>,
 }
 
 impl NewWorkspace {

@@ -71,8 +71,10 @@ pub enum Refusal {
     MemberNotFound,
     /// There is no such invitation, or it is used, expired or withdrawn.
     InvitationNotFound,
-    /// The workspace has made as many invitations as it may in a day.
-    TooManyInvitations,
+    /// The person, or the workspace, has made as many as they may in a day.
+    DailyLimit,
+    /// The person has left since their token was issued.
+    Departed,
 }
 
 impl DbError {
@@ -164,7 +166,8 @@ fn refusal(code: &str, detail: &str) -> Option<Refusal> {
         "NF040" => Refusal::LastOwner,
         "NF041" => Refusal::MemberNotFound,
         "NF042" => Refusal::InvitationNotFound,
-        "NF043" => Refusal::TooManyInvitations,
+        "NF013" => Refusal::Departed,
+        "NF043" => Refusal::DailyLimit,
         _ => return None,
     })
 }

@@ -1,7 +1,12 @@
 //! The operator: whoever holds the owner's credential. Holding it opens no tenant's rows by itself; it entitles to a tenant
 //! transaction of the tenant login, as any other authority does.
 
-use crate::{DatabaseUrl, DbError, RoleNames, Statements, connect};
+use tokio_postgres::Row;
+
+use crate::{
+    ControlDb, DatabaseUrl, DbError, RoleNames, Statements, TenantDb, connect,
+    query::{FromRow, Query, get, one, query},
+};
 
 /// Somebody who has shown the owner's credential. Only the database makes one.
 #[derive(Debug)]
@@ -19,6 +24,9 @@ pub enum OperatorError {
         /// The login.
         login: String,
     },
+    /// The owner's login and those of the runtime are not of one database.
+    #[error("the logins are of different databases")]
+    OtherDatabase,
 }
 
 const OWNS: &str = "\
@@ -29,17 +37,48 @@ select session_user::text as login,
                  join pg_roles r on r.oid = c.relowner and r.rolname = $1
                 where c.relname = 'tenants' and pg_has_role(session_user, r.oid, 'member')) as owns";
 
+static IDENTITY: Query = query!(
+    "operator.identity",
+    [],
+    "select c.system_identifier || ' ' || d.oid as identity
+       from pg_control_system() c, pg_database d
+      where d.datname = current_database()"
+);
+
+/// Which database of which server it is, by whatever address it was reached.
+struct Identity(String);
+
+impl FromRow for Identity {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        get(row, "identity").map(Self)
+    }
+}
+
 impl Operator {
-    /// Connects by the owner's URL and looks whether that login may act as the owner of the schema.
-    pub async fn prove(owner: &DatabaseUrl, roles: &RoleNames) -> Result<Self, OperatorError> {
+    /// Connects by the owner's URL and looks whether that login may act as the owner of the schema, in the very database
+    /// that both pools reach.
+    pub async fn prove(
+        owner: &DatabaseUrl,
+        roles: &RoleNames,
+        tenant: &TenantDb,
+        control: &ControlDb,
+    ) -> Result<Self, OperatorError> {
         let connection = connect::connect(owner, "novelfoundry/operator", Statements::Typed, None).await?;
         let values: [(&(dyn tokio_postgres::types::ToSql + Sync), _); 1] =
             [(&roles.owner, tokio_postgres::types::Type::TEXT)];
         let rows = connection.client.query_typed(OWNS, &values).await.map_err(DbError::before_commit)?;
         let row = rows.first().ok_or_else(|| DbError::defect("no answer about the login"))?;
-        if row.try_get("owns").map_err(DbError::defect)? {
-            return Ok(Self(()));
+        if !row.try_get::<_, bool>("owns").map_err(DbError::defect)? {
+            return Err(OperatorError::NotTheOwner { login: row.try_get("login").map_err(DbError::defect)? });
         }
-        Err(OperatorError::NotTheOwner { login: row.try_get("login").map_err(DbError::defect)? })
+        let own = connection.client.query_typed(IDENTITY.text, &[]).await.map_err(DbError::before_commit)?;
+        let Identity(own) = one(&own)?;
+        for rows in [tenant.ask(&IDENTITY).await?, control.read(&IDENTITY, Vec::new()).await?] {
+            let Identity(other) = one(&rows)?;
+            if other != own {
+                return Err(OperatorError::OtherDatabase);
+            }
+        }
+        Ok(Self(()))
     }
 }

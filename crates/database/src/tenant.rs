@@ -15,6 +15,7 @@ use crate::{
     Authority, DatabaseUrl, DbError, LoginError, PoolOptions,
     authority::Source,
     connect::Connection,
+    control::autocommit,
     pool::{self, Lease, Pool},
     query::{Call, Parameter, Query, query},
 };
@@ -54,6 +55,11 @@ impl TenantDb {
     ) -> Result<Self, LoginError> {
         let pool = pool::open(url, application, options, "app.projects").await?;
         Ok(Self { pool })
+    }
+
+    /// Asks for what is no tenant's.
+    pub(crate) async fn ask(&self, query: &'static Query) -> Result<Vec<Row>, DbError> {
+        autocommit(&self.pool, query, &[]).await?.map_err(DbError::before_commit)
     }
 
     /// Runs statements that read, in one round trip; once more on a new connection where the first was lost.

@@ -59,7 +59,7 @@ pub(crate) async fn survey(shared: &Shared, owners: &[(Uuid, String)], is_purged
             (row.get(), row.get(), row.get())
         })
         .await,
-        persons: rows(system, "select user_id from app.users", Row::get).await,
+        persons: rows(system, "select user_id from app.users where departed_at is null", Row::get).await,
         indexed_members: rows(system, "select tenant_id, user_id from app.user_tenants", |row| {
             (row.get(), row.get())
         })

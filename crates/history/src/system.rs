@@ -184,7 +184,7 @@ impl System {
             let mailer = Mailer::open(MailOptions::new(from, outbox, Arc::clone(&clock))).unwrap();
             let api = Api {
                 mailer,
-                erase_account: None,
+                accounts: None,
                 tenant,
                 control,
                 store: client(&endpoint),

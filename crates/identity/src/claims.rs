@@ -18,6 +18,7 @@ pub struct VerifiedClaims {
     session_id: Option<SessionId>,
     tenant_id: Option<TenantId>,
     email: Option<String>,
+    issued_at: Timestamp,
     expires_at: Timestamp,
 }
 
@@ -40,6 +41,11 @@ impl VerifiedClaims {
     /// Returns the e-mail address, where the person has one.
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
+    }
+
+    /// Returns when the token was issued, to the second.
+    pub const fn issued_at(&self) -> Timestamp {
+        self.issued_at
     }
 
     /// Returns when the token runs out.
@@ -132,6 +138,7 @@ pub(crate) fn check(
         session_id: id(claims.session_id, "session_id")?,
         tenant_id: id(tenant_id, "app_metadata.tenant_id")?,
         email: claims.email.filter(|email| !email.is_empty()),
+        issued_at,
         expires_at,
     })
 }

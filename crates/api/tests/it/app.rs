@@ -164,7 +164,7 @@ impl App {
             mailer,
             ids: IdSource::default(),
             clock,
-            erase_account: None,
+            accounts: None,
             settings: Settings {
                 public_url: public_url.unwrap_or_else(|| url.clone()),
                 allowed_origins: vec!["https://app.example.com".into()],

@@ -188,7 +188,7 @@ async fn a_person_who_is_alone_takes_their_workspaces_along() {
     let left = format!(
         "select (select count(*) from app.user_tenants where user_id = p) || ' '
              || (select count(*) from app.session_tenants where user_id = p) || ' '
-             || (select count(*) from app.users where user_id = p)
+             || (select count(*) from app.users where user_id = p and (email is not null or departed_at is null))
            from (select '{}'::uuid as p) x",
         anna.user
     );
@@ -252,5 +252,60 @@ async fn two_owners_who_leave_at_once_leave_no_workspace_without_an_owner() {
             anna.tenant
         );
         assert_eq!(one(&app, &roles).await, "owner,viewer", "round {round}");
+    }
+}
+
+/// The token of somebody who is gone lives on for a while. It brings nothing of them back, whatever they sent beforehand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_left_enters_no_workspace_with_a_token_of_before() {
+    let app = App::start().await;
+    let owner = app.writer().await;
+    for round in 0..8 {
+        let anna = app.stranger(&owner);
+        let token = app.invitation(&owner, "editor").await;
+        let (made, accepted, gone) = tokio::join!(
+            app.post(&anna, "/v1/tenants", json!({"name": "Amid it"})),
+            app.accept(&anna, &token),
+            app.delete(&anna, "/v1/me"),
+        );
+        gone.expect(200);
+        for answer in [&made, &accepted] {
+            assert!(matches!(answer.status.as_u16(), 200 | 201 | 401), "{answer:?}");
+        }
+        let token = app.invitation(&owner, "editor").await;
+        let again = app.post(&anna, "/v1/tenants", json!({"name": "Afterwards"})).await;
+        assert_eq!((again.status.as_u16(), again.code()), (401, "invalid-token"), "round {round}");
+        let again = app.accept(&anna, &token).await;
+        assert_eq!((again.status.as_u16(), again.code()), (401, "invalid-token"), "round {round}");
+        let left = format!(
+            "select (select count(*) from app.user_tenants where user_id = p)
+                  + (select count(*) from app.memberships where user_id = p)
+                  + (select count(*) from app.users where user_id = p and email is not null)
+               from (select '{}'::uuid as p) x",
+            anna.user
+        );
+        assert_eq!(one(&app, &left).await, "0", "round {round}");
+
+        // With another issuer the account may be there still, and sign in again.
+        let mut later = app.issuer.payload(anna.user, None);
+        later["iat"] = json!(later["iat"].as_i64().unwrap() + 3);
+        let back = app.issuer.sign(&later);
+        let new = app.request(&back, Method::POST, "/v1/tenants").json(&json!({"name": "Back"}));
+        assert_eq!(app.send(new).await.status.as_u16(), 201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_was_taken_out_deletes_no_workspace() {
+    let app = App::start().await;
+    for round in 0..12 {
+        let anna = app.writer().await;
+        let bruno = app.joined(&anna, "owner").await;
+        let (member, workspace) =
+            (format!("/v1/members/{}", bruno.user), format!("/v1/tenants/{}", anna.tenant));
+        let (removed, deleted) = join(app.delete(&anna, &member), app.delete(&bruno, &workspace)).await;
+        let both = removed.status.as_u16() == 204 && deleted.status.as_u16() == 204;
+        assert!(!both, "round {round}: he was out, and deleted it");
+        assert!(removed.status.as_u16() == 204 || deleted.status.as_u16() == 204, "round {round}");
     }
 }

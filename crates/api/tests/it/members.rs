@@ -95,6 +95,8 @@ async fn members_are_listed_changed_and_taken_out_by_owners_and_leave_by_themsel
         refused(&app.delete(&anna, &missing).await, 404, "member-not-found");
         let patch = app.request(&anna.token, Method::PATCH, &missing).json(&json!({"role": "viewer"}));
         refused(&app.send(patch).await, 404, "member-not-found");
+        let to_herself = app.post(&anna, &format!("{}/hand-over", member(&anna)), json!({})).await;
+        assert_eq!((to_herself.status.as_u16(), to_herself.code()), (409, "last-owner"));
         let answer = app.post(&anna, &format!("{missing}/hand-over"), json!({})).await;
         refused(&answer, 404, "member-not-found");
     }

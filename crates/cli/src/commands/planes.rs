@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use novelfoundry_api::{Api, EraseAccount, Settings, SignIn};
-use novelfoundry_core::{Clock, IdSource, Secret, SystemClock};
+use novelfoundry_api::{Accounts, Answer, Api, Settings, SignIn};
+use novelfoundry_core::{Clock, IdSource, Secret, SystemClock, UserId};
 use novelfoundry_database::{ControlDb, DatabaseUrl, LoginError, PoolOptions, TenantDb};
 use novelfoundry_embedded::issuer::Issuer;
-use novelfoundry_identity::{Verifier, VerifierOptions};
+use novelfoundry_identity::{VerifiedClaims, Verifier, VerifierOptions};
 use novelfoundry_mail::Mailer;
 use novelfoundry_objects::{Store, StoreOptions};
 use novelfoundry_worker::{Worker, WorkerOptions};
@@ -166,23 +166,37 @@ pub(crate) struct Public {
 pub(crate) struct Beside {
     routes: Router,
     sign_in: SignIn,
-    erase_account: Option<EraseAccount>,
+    accounts: Option<Arc<dyn Accounts>>,
 }
 
 impl Beside {
     /// People sign in elsewhere.
     pub(crate) fn nothing() -> Self {
-        Self { routes: Router::new(), sign_in: SignIn::Elsewhere, erase_account: None }
+        Self { routes: Router::new(), sign_in: SignIn::Elsewhere, accounts: None }
     }
 
-    /// Takes the issuer's routes and its way to erase an account.
+    /// Takes the issuer's routes and its accounts.
     pub(crate) fn issuer(issuer: &Issuer, sign_in: SignIn) -> Self {
-        let eraser = issuer.clone();
-        let erase: EraseAccount = Arc::new(move |user| {
-            let issuer = eraser.clone();
-            Box::pin(async move { issuer.erase_account(user).await })
-        });
-        Self { routes: issuer.router(), sign_in, erase_account: Some(erase) }
+        let accounts: Arc<dyn Accounts> = Arc::new(Own(issuer.clone()));
+        Self { routes: issuer.router(), sign_in, accounts: Some(accounts) }
+    }
+}
+
+/// The embedded issuer's accounts.
+struct Own(Issuer);
+
+impl Accounts for Own {
+    fn erase(&self, user: UserId) -> Answer<'_, ()> {
+        Box::pin(self.0.erase_account(user))
+    }
+
+    fn is_signed_in<'a>(&'a self, claims: &'a VerifiedClaims) -> Answer<'a, bool> {
+        Box::pin(async move {
+            match claims.session_id() {
+                Some(session) => self.0.is_signed_in(claims.user_id(), session).await,
+                None => Ok(false),
+            }
+        })
     }
 }
 
@@ -206,7 +220,7 @@ pub(crate) fn api(
         mailer,
         ids: data.ids.clone(),
         clock: Arc::clone(&data.clock),
-        erase_account: issuer.erase_account,
+        accounts: issuer.accounts,
         settings: Settings {
             public_url: public.url,
             allowed_origins: public.allowed_origins,

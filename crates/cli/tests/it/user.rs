@@ -23,21 +23,35 @@ async fn call(
     token: &str,
     body: Option<&Value>,
 ) -> (u16, Value) {
-    let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
-    let state: Value = serde_json::from_slice(&state).unwrap();
-    assert_eq!(state["pid"], up.pid());
-    let url = format!("http://{}{path}", state["listen"].as_str().unwrap());
+    assert_eq!(state(installation)["pid"], up.pid());
+    send(installation, if body.is_some() { "POST" } else { "GET" }, path, token, body).await
+}
+
+async fn send(
+    installation: &Installation,
+    method: &str,
+    path: &str,
+    token: &str,
+    body: Option<&Value>,
+) -> (u16, Value) {
+    let url = format!("http://{}{path}", state(installation)["listen"].as_str().unwrap());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = body.map_or_else(|| client.get(&url), |body| client.post(&url).json(body));
+    let mut request = client.request(method.parse().unwrap(), &url);
+    if let Some(body) = body {
+        request = request.json(body);
+    }
     let answer = request.bearer_auth(token).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
+fn state(installation: &Installation) -> Value {
+    let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
+    serde_json::from_slice(&state).unwrap()
+}
+
 /// Speaks to the page of a mailed link.
 async fn page(installation: &Installation, method: &str, query: &str, form: String) -> (u16, String) {
-    let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
-    let state: Value = serde_json::from_slice(&state).unwrap();
-    let url = format!("http://{}/auth/v1/verify{query}", state["listen"].as_str().unwrap());
+    let url = format!("http://{}/auth/v1/verify{query}", state(installation)["listen"].as_str().unwrap());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.request(method.parse().unwrap(), url).body(form);
     let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -221,6 +235,36 @@ async fn the_operator_invites_people_by_a_link_to_choose_a_password_or_into_a_wo
     assert_eq!((nowhere.code, nowhere.stdout.as_str()), (Some(2), ""), "{nowhere:?}");
     let role = installation.run(&["user", "invite", "carla@example.com", "--role", "viewer"]);
     assert_eq!(role.code, Some(2), "a role needs a workspace: {role:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_session_changes_nothing_for_good() {
+    let installation = Installation::new();
+    let up = installation.up(&PUBLIC);
+    let anna = "anna@example.com";
+    let password = installation.run(&["user", "create", anna]).stdout;
+    let (_, token) = sign_in(&up, &installation, anna, password.trim_end()).await;
+    let (_, me) = call(&up, &installation, "/v1/me", &token, None).await;
+    let invite = json!({ "role": "owner" });
+    assert_eq!(call(&up, &installation, "/v1/invitations", &token, Some(&invite)).await.0, 201);
+    assert_eq!(installation.run(&["user", "disable", anna]).code, Some(0));
+    let own = format!("/v1/tenants/{}", me["workspace"]["tenant_id"].as_str().unwrap());
+    for (method, path, body) in [
+        ("POST", "/v1/invitations", Some(&invite)),
+        ("POST", "/v1/tenants", Some(&json!({ "name": "Another" }))),
+        ("DELETE", own.as_str(), None),
+        ("DELETE", "/v1/me", None),
+    ] {
+        let (status, answer) = send(&installation, method, path, &token, body).await;
+        assert_eq!((status, answer["code"].as_str()), (401, Some("invalid-token")), "{path}: {answer}");
+    }
+    assert_eq!(
+        call(&up, &installation, "/v1/projects", &token, None).await.0,
+        200,
+        "what passes may be read"
+    );
+    let list = installation.run(&["user", "list"]).stdout;
+    assert!(list.contains(" disabled "), "the account is there and shut: {list}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ migrations! {
     12 "0012_deletion",
     13 "0013_reconcile",
     14 "0014_leaving",
+    15 "0015_departed",
 }
 
 /// Returns the version that `migrations` lead to.

@@ -89,6 +89,33 @@ pub async fn leave(
     .await
 }
 
+static BEGIN: Query = query!(
+    "departure.begin",
+    [UUID, TIMESTAMPTZ],
+    "insert into app.users (user_id, departed_at)
+     values ($1, greatest(now(), $2))
+         on conflict (user_id) do update set departed_at = excluded.departed_at"
+);
+
+/// Keeps the person, with this token and any before it, from entering workspaces. Returns once all that they were
+/// entering are in the directory.
+pub async fn begin(db: &ControlDb, claims: &VerifiedClaims) -> Result<(), DbError> {
+    db.query(&BEGIN, parameters![claims.user_id().as_uuid(), claims.issued_at()]).await.map(drop)
+}
+
+static STAY: Query = query!(
+    "departure.stay",
+    [UUID],
+    "update app.users
+        set departed_at = null
+      where user_id = $1"
+);
+
+/// Takes back what [`begin`] did.
+pub async fn stay(db: &ControlDb, user: UserId) -> Result<(), DbError> {
+    db.query(&STAY, parameters![user.as_uuid()]).await.map(drop)
+}
+
 static FORGET: Query = query!(
     "departure.forget",
     [UUID],
@@ -96,11 +123,13 @@ static FORGET: Query = query!(
        delete from app.session_tenants
         where user_id = $1
      )
-     delete from app.users
+     update app.users
+        set email = null, default_tenant_id = null
       where user_id = $1"
 );
 
-/// Removes a person from the directory: their address, their default workspace and those of their sessions.
+/// Forgets what the directory knows of a person: their address, their default workspace and those of their sessions. That
+/// they left is kept until no token of theirs is good any more.
 pub async fn forget(db: &ControlDb, user: UserId) -> Result<(), DbError> {
     db.query(&FORGET, parameters![user.as_uuid()]).await.map(drop)
 }

@@ -1,5 +1,6 @@
 //! The directory of people and their workspaces: control tables only.
 
+use jiff::Timestamp;
 use novelfoundry_core::{TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 use tokio_postgres::Row;
@@ -27,16 +28,26 @@ impl FromRow for Listed {
 
 static REMEMBER: Query = query!(
     "directory.remember",
-    [UUID, TEXT],
+    [UUID, TEXT, TIMESTAMPTZ],
     "insert into app.users (user_id, email)
      values ($1, $2)
-         on conflict (user_id) do update set email = excluded.email
-      where users.email is distinct from excluded.email"
+         on conflict (user_id) do update set email = excluded.email, departed_at = null
+      where (users.email is distinct from excluded.email or users.departed_at is not null)
+        and (users.departed_at is null or $3::timestamptz > users.departed_at)"
 );
 
-/// Records a person, or their changed address.
-pub async fn remember(db: &ControlDb, user: UserId, email: Option<&str>) -> Result<(), DbError> {
-    db.query(&REMEMBER, parameters![user.as_uuid(), memberships::address(email)]).await.map(drop)
+/// Records the person of a token, or their changed address. Who deleted themselves is back with a token of after that,
+/// and not with one of before.
+pub async fn remember(db: &ControlDb, claims: &VerifiedClaims) -> Result<(), DbError> {
+    let values =
+        parameters![claims.user_id().as_uuid(), memberships::address(claims.email()), claims.issued_at()];
+    db.query(&REMEMBER, values).await.map(drop)
+}
+
+/// Records the person of an account.
+pub async fn remember_account(db: &ControlDb, user: UserId, email: &str) -> Result<(), DbError> {
+    let values = parameters![user.as_uuid(), memberships::address(Some(email)), None::<Timestamp>];
+    db.query(&REMEMBER, values).await.map(drop)
 }
 
 static WORKSPACES: Query = query!(
@@ -125,4 +136,25 @@ static FORGET_SESSIONS: Query = query!(
 /// longer than browsers keep a session; one that lives on is in its person's default workspace again.
 pub async fn forget_sessions(db: &ControlDb, limit: i64) -> Result<usize, DbError> {
     Ok(db.query(&FORGET_SESSIONS, parameters![limit]).await?.len())
+}
+
+static FORGET_DEPARTED: Query = query!(
+    "directory.forget_departed",
+    [INT8],
+    "delete from app.users u
+      using (select d.user_id
+               from app.users d
+              where d.departed_at < now() - interval '30 days'
+                and not exists (select from app.user_tenants ut where ut.user_id = d.user_id)
+              order by d.departed_at
+              limit $1
+                for update of d skip locked) as old
+      where u.user_id = old.user_id
+     returning u.user_id"
+);
+
+/// Removes what is left of people who deleted themselves 30 days ago, when no token of theirs is good any more, `limit`
+/// at most; returns how many.
+pub async fn forget_departed(db: &ControlDb, limit: i64) -> Result<usize, DbError> {
+    Ok(db.query(&FORGET_DEPARTED, parameters![limit]).await?.len())
 }

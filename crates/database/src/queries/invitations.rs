@@ -88,6 +88,13 @@ pub struct NewInvitation {
     pub role: Role,
 }
 
+static SPEND: Query = query!("invitations.spend", [UUID, UUID], "select app.spend_allowance($1, $2, 1, 0)");
+
+/// Raises where the person has made a hundred invitations today; stands before whatever writes.
+pub fn spend(actor: UserId) -> Call<()> {
+    Call::new(&SPEND, parameters![actor.as_uuid()], nothing)
+}
+
 static CREATE: Query = query!(
     "invitations.create",
     [UUID, UUID, UUID, BYTEA, TEXT, TEXT, UUID],
@@ -189,6 +196,7 @@ pub async fn redeem(
         token_hash,
         user_id: claims.user_id(),
         email: memberships::address(claims.email()),
+        token_issued_at: claims.issued_at(),
     }))
 }
 
@@ -205,11 +213,11 @@ pub async fn accept(
     redeemed: &RedeemedInvitation,
     ids: &IdSource,
 ) -> Result<(Option<Workspace>, Option<Member>), DbError> {
-    let RedeemedInvitation { invitation_id, user_id, email, .. } = redeemed;
+    let RedeemedInvitation { invitation_id, user_id, email, token_issued_at, .. } = redeemed;
     let accept =
         parameters![invitation_id.as_uuid(), user_id.as_uuid(), email.clone(), ids.next(), ids.next()];
     let calls = (
-        workspaces::require_room(*user_id),
+        workspaces::require_room(*user_id, Some(*token_issued_at)),
         Call::new(&ACCEPT, accept, nothing),
         workspaces::present(),
         memberships::by_id(*user_id),

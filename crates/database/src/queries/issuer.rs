@@ -117,6 +117,7 @@ impl NewWorkspace {
             tenant_id: account.first_tenant_id,
             user_id: account.user_id,
             email: memberships::address(Some(account.email())),
+            token_issued_at: None,
         }
     }
 }

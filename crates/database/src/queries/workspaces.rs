@@ -52,13 +52,19 @@ pub fn present() -> Call<Option<Workspace>> {
     Call::new(&PRESENT, parameters![], optional)
 }
 
-static REQUIRE_ROOM: Query =
-    query!("workspaces.require_room", [UUID, UUID], "select app.require_workspace_room($1, $2)");
+static REQUIRE_ROOM: Query = query!(
+    "workspaces.require_room",
+    [UUID, UUID, TIMESTAMPTZ],
+    "select app.require_workspace_room($1, $2, $3)"
+);
 
-/// Raises where the person is in a hundred other workspaces.
-pub(crate) fn require_room(user: UserId) -> Call<()> {
-    Call::new(&REQUIRE_ROOM, parameters![user.as_uuid()], nothing)
+/// Raises where the person is in a hundred other workspaces, or has left since their token was issued.
+pub(crate) fn require_room(user: UserId, token_issued_at: Option<Timestamp>) -> Call<()> {
+    Call::new(&REQUIRE_ROOM, parameters![user.as_uuid(), token_issued_at], nothing)
 }
+
+static SPEND_WORKSPACE: Query =
+    query!("workspaces.spend", [UUID, UUID], "select app.spend_allowance($1, $2, 0, 1)");
 
 static INSERT: Query = query!("workspaces.insert", [UUID, TEXT], "select app.create_workspace($1, $2)");
 
@@ -98,6 +104,7 @@ impl NewWorkspace {
             tenant_id: TenantId::from_uuid(ids.next()),
             user_id: claims.user_id(),
             email: memberships::address(claims.email()),
+            token_issued_at: Some(claims.issued_at()),
         }
     }
 
@@ -108,6 +115,7 @@ impl NewWorkspace {
             tenant_id: TenantId::from_uuid(derived(&[b"workspace\0", person.as_bytes(), key.as_bytes()])),
             user_id: claims.user_id(),
             email: memberships::address(claims.email()),
+            token_issued_at: Some(claims.issued_at()),
         }
     }
 }
@@ -123,7 +131,10 @@ pub async fn create(
     let user: UserId = workspace.user_id;
     let authority = Authority::from_provisioning(workspace);
     let calls = (
-        require_room(user),
+        (
+            require_room(user, workspace.token_issued_at),
+            Call::new(&SPEND_WORKSPACE, parameters![user.as_uuid()], nothing),
+        ),
         Call::new(&INSERT, parameters![name.to_owned()], nothing),
         key.map(|(key, hash)| idempotency::claim(user, key, hash, workspace.tenant_id.as_uuid())),
         Call::new(&INSERT_USAGE, parameters![], nothing),
@@ -131,7 +142,7 @@ pub async fn create(
         Call::new(&INSERT_INDEX, parameters![user.as_uuid(), name.to_owned()], nothing),
         Call::new(&REREAD, parameters![], one::<Workspace>),
     );
-    let ((), (), (), (), (), (), made) =
+    let (((), ()), (), (), (), (), (), made) =
         db.write(&authority, Role::Owner, "workspaces.create", calls).await?;
     Ok(made)
 }
@@ -259,6 +270,8 @@ static DELETE_INDEX: Query = query!(
       where tenant_id = $1"
 );
 
+static LOCK: Query = query!("workspaces.lock", [UUID, UUID], "select app.lock_members($1, $2, 'owner')");
+
 /// Deletes the authority's workspace: nobody is a member of it any more, nothing works for it, and its purge waits. False
 /// where it was deleted before.
 pub async fn delete(db: &TenantDb, authority: &Authority, deletion: Deletion) -> Result<bool, DbError> {
@@ -272,6 +285,8 @@ pub(super) async fn delete_in(
     actor: Option<UserId>,
     deletion: Deletion,
 ) -> Result<bool, DbError> {
+    // Whoever was taken out a moment ago is in no more.
+    tx.send(&Call::new(&LOCK, parameters![actor.map(UserId::as_uuid)], nothing)).await?;
     let marked = tx.send(&Call::new(&MARK_DELETED, parameters![], optional::<Workspace>)).await?;
     if marked.is_none() {
         return Ok(false);

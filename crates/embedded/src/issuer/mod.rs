@@ -25,7 +25,7 @@ mod token;
 
 use std::{sync::Arc, time::Duration};
 
-use novelfoundry_core::{TenantId, UserId};
+use novelfoundry_core::{SessionId, TenantId, UserId};
 use novelfoundry_database::{
     ControlDb, DbError, IssuerDb, TenantDb,
     issuer::{self as queries, Account, NewAccount},
@@ -103,6 +103,12 @@ impl Issuer {
         queries::erase_account(&self.0.db, user).await?;
         tracing::info!(user_id = %user, "account erased");
         Ok(())
+    }
+
+    /// Tells whether a session lives and its account is open.
+    pub async fn is_signed_in(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
+        let found = queries::session_by_id(&self.0.db, session, user).await?;
+        Ok(found.is_some_and(|signed_in| !signed_in.account.is_disabled()))
     }
 
     /// Publishes a new signing key, which signs once every cache of the key set has it; the present one then verifies

@@ -23,7 +23,7 @@ impl Issuer {
             return Ok(());
         }
         let Inner { options, db, control, tenant, .. } = &*self.0;
-        directory::remember(control, account.user_id(), Some(account.email())).await?;
+        directory::remember_account(control, account.user_id(), account.email()).await?;
         let workspace = NewWorkspace::for_account(account);
         let name = workspace_name(account.email(), account.user_metadata());
         workspaces::ensure(tenant, &workspace, &name).await?;

@@ -53,7 +53,7 @@ pub(crate) async fn accept(
     let missing = || Problem::new(ProblemCode::InvitationNotFound);
     let hash = InvitationToken::presented(value.token).hash();
     let redeemed = invitations::redeem(&state.control, &claims, hash).await?.ok_or_else(missing)?;
-    directory::remember(&state.control, claims.user_id(), claims.email()).await?;
+    directory::remember(&state.control, &claims).await?;
     let (workspace, member) = invitations::accept(&state.tenant, &redeemed, &state.ids).await?;
     let (workspace, member) = workspace.zip(member).ok_or_else(missing)?;
     Ok(Json(Joined { tenant_id: workspace.tenant_id, name: workspace.name, role: member.role }))

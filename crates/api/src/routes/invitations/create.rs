@@ -71,6 +71,7 @@ pub(crate) async fn create(
     let id = InvitationId::from_uuid(state.ids.next());
     let new = NewInvitation { invitation_id: id, token_hash, email: email.clone(), role: value.role };
     let calls = (
+        invitations::spend(member.user_id),
         key.claim(member.user_id, hash, id.as_uuid()),
         invitations::create(Some(member.user_id), new, state.ids.next()),
         invitations::by_id(id),
@@ -80,7 +81,7 @@ pub(crate) async fn create(
     let public_url = &state.settings.public_url;
     let link = invitation_mail::link(public_url, &token);
     let invitation = match key.settle(&state, &member, outcome).await? {
-        Made::Now(((), (), invitation, workspace)) => {
+        Made::Now(((), (), (), invitation, workspace)) => {
             if let (Some(email), Some(workspace)) = (email, workspace) {
                 post(&state, invitation_mail::letter(public_url, email, &workspace.name, value.role, &link));
             }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{State, auth::Caller, problem::Problem};
 
-/// How often the workspaces are listed anew: somebody may enter one while they leave the others.
+/// How often the workspaces are listed: to leave them, and to see that none is left.
 const ROUNDS: usize = 3;
 
 /// What became of the account.
@@ -23,7 +23,7 @@ pub(crate) struct Departed {
 
 /// Deletes the signed-in person: they leave every workspace, those that nobody else is in are deleted with them, and the
 /// account is erased where this installation keeps it. The only owner of others must hand over first, and nothing happens.
-/// Repeat a request whose answer was lost.
+/// Repeat a request whose answer was lost; 401 then says that the account is gone.
 #[utoipa::path(delete, path = "/v1/me", tag = "people", security(("bearer" = [])), responses(
     (status = 200, body = Departed),
     (status = 401, description = "`unauthenticated`, `invalid-token`"),
@@ -36,25 +36,29 @@ pub(crate) async fn delete(
     let user = claims.user_id();
     let mut workspaces = departure::workspaces(&state.control, &claims).await?;
     refuse_last_owner(&state, &workspaces).await?;
+    departure::begin(&state.control, &claims).await?;
     for _ in 0..ROUNDS {
+        workspaces = departure::workspaces(&state.control, &claims).await?;
+        if workspaces.is_empty() {
+            departure::forget(&state.control, user).await?;
+            let Some(accounts) = &state.accounts else { return Ok(Json(Departed { account: "at-issuer" })) };
+            accounts.erase(user).await?;
+            return Ok(Json(Departed { account: "erased" }));
+        }
         for membership in &workspaces {
             match departure::leave(&state.tenant, membership, state.deletion()).await {
                 Ok(()) | Err(DbError::Refused(Refusal::NotAMember)) => {}
+                // An owner has left since.
                 Err(DbError::Refused(Refusal::LastOwner)) => {
+                    departure::stay(&state.control, user).await?;
                     return Err(last_owner(&[membership.tenant_id()]));
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        workspaces = departure::workspaces(&state.control, &claims).await?;
-        if workspaces.is_empty() {
-            break;
-        }
     }
-    departure::forget(&state.control, user).await?;
-    let Some(erase) = &state.erase_account else { return Ok(Json(Departed { account: "at-issuer" })) };
-    erase(user).await?;
-    Ok(Json(Departed { account: "erased" }))
+    Err(Problem::new(ProblemCode::Internal)
+        .with_cause("a person who leaves is in workspaces again and again"))
 }
 
 /// Looks before anything is left: who is refused has lost nothing.

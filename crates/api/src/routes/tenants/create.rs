@@ -60,7 +60,7 @@ pub(crate) async fn create(
         Some(key) => NewWorkspace::for_key(&claims, key),
         None => NewWorkspace::for_claims(&claims, &state.ids),
     };
-    directory::remember(&state.control, claims.user_id(), claims.email()).await?;
+    directory::remember(&state.control, &claims).await?;
     let claim = key.0.map(|key| (key, hash));
     let made = match workspaces::create(&state.tenant, &workspace, &name, claim.clone()).await {
         Err(DbError::Refused(Refusal::WorkspaceExists)) => {

@@ -9,11 +9,13 @@ mod storage;
 use std::{fmt::Write as _, path::Path};
 
 use novelfoundry_core::{Clock as _, SystemClock};
+use novelfoundry_database::DatabaseUrl;
 use serde::Serialize;
 
 use super::{
     Context,
     backup::{self, Verified},
+    listeners::reachable,
     state::State,
     summary::Logins,
 };
@@ -78,7 +80,7 @@ impl Finding {
 impl Doctor {
     /// Runs the command; it ends well where nothing fails, whatever it warns of.
     pub(crate) async fn run(&self, context: Context) -> Result<Exit, Failure> {
-        let (config, embedded) = subject(&context)?;
+        let (config, embedded) = subject(&context, From::Clients)?;
         let (data_dir, now) = (&config.embedded.data_dir, SystemClock.now());
         if self.backup_verified {
             backup::remember(data_dir, now)?;
@@ -94,7 +96,10 @@ impl Doctor {
         findings.extend(issuer::look(&config).await);
         progress.step("asking the object store");
         findings.extend(storage::look(&config, self.storage).await);
-        findings.push(backups(data_dir, backup::read(data_dir, now)));
+        // The directory where an installation is by default says nothing of another data plane's backups.
+        let remembers = embedded.is_some() || context.loaded.is_given("embedded.data_dir");
+        let verified = if remembers { backup::read(data_dir, now) } else { Ok(Verified::Never) };
+        findings.push(backups(data_dir, verified));
         progress.finish();
         if context.output.json {
             context.output.data_json(&findings)?;
@@ -106,23 +111,47 @@ impl Doctor {
     }
 }
 
-/// Returns the configuration to look at: what is configured, or else what `up` set up, with its directory.
-pub(crate) fn subject(context: &Context) -> Result<(Config, Option<String>), Failure> {
+/// From where the object store of an installation is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// As its clients see it, by its public address.
+    Clients,
+    /// By its listener on this machine, which needs no name and no proxy.
+    Here,
+}
+
+/// Returns the configuration to work on, with the directory of the installation that it is of: the data directory that is
+/// given, else what is configured, else the data directory where one is by default. A directory and a `DATABASE_URL` that
+/// name different databases are refused: one of them was not meant.
+pub(crate) fn subject(context: &Context, from: From) -> Result<(Config, Option<String>), Failure> {
     let mut config = context.loaded.config.clone();
-    let data_dir = &config.embedded.data_dir;
-    if config.database.url.get().is_some() || State::read(data_dir)?.is_none() {
+    let given = context.loaded.is_given("embedded.data_dir");
+    let url = config.database.url.get().cloned();
+    if (url.is_some() && !given) || State::read(&config.embedded.data_dir)?.is_none() {
         return Ok((config, None));
     }
     let (data_dir, state, secrets) = super::status::open(context)?;
     let logins = Logins::of(&data_dir, &state, &secrets)?;
+    let place = |url: &DatabaseUrl| (url.host.clone(), url.port, url.database.clone());
+    if url.is_some_and(|url| place(&url) != place(&logins.tenant)) {
+        return Err(Failure::new(
+            format!("DATABASE_URL names another database than that of {}", data_dir.display()),
+            "Use a shell without the lines of another installation's `env`, or leave out --data-dir.",
+        )
+        .exit(Exit::Refused));
+    }
     let api = &state.public_url;
     config.database.url.set(logins.tenant);
     config.database.control_url.set(logins.control);
     config.database.issuer_url.set(logins.issuer);
+    config.database.role_prefix = parse(&state.role_prefix)?;
     config.s3.region = parse(&state.region)?;
     config.s3.bucket = parse(&state.bucket)?;
     config.auth.audience = parse(&state.audience)?;
-    config.s3.endpoint.set(parse(&state.s3_public_url)?);
+    config.s3.endpoint.set(parse(&match from {
+        From::Clients => state.s3_public_url.clone(),
+        From::Here => format!("http://{}", reachable(state.s3_listen)),
+    })?);
     config.s3.public_url.set(parse(&state.s3_public_url)?);
     config.s3.access_key_id.set(parse(&secrets.s3.access_key_id)?);
     config.s3.secret_access_key.set(secrets.s3.secret_access_key.clone());

@@ -62,7 +62,7 @@ impl Delete {
             return self.tell(context, &holdings, None);
         }
         if !self.yes {
-            self.ask(context, &holdings)?;
+            self.ask(context, &desk.place, &holdings)?;
         }
         let purge_after = desk.config.api.purge_after_seconds.seconds();
         let deletion = Deletion::plan(&IdSource::default(), SystemClock.now(), purge_after);
@@ -74,7 +74,7 @@ impl Delete {
     }
 
     /// Has somebody at a terminal repeat the id; without one there is nobody to ask.
-    fn ask(&self, context: &Context, holdings: &Holdings) -> Result<(), Failure> {
+    fn ask(&self, context: &Context, place: &str, holdings: &Holdings) -> Result<(), Failure> {
         let refused = |what: &str, next: &str| Err(Failure::new(what, next).exit(Exit::Refused));
         if !std::io::stdin().is_terminal() || context.output.json {
             return refused(
@@ -83,7 +83,7 @@ impl Delete {
             );
         }
         context.output.say(&format!(
-            "This deletes {} with {} files of {} bytes, for good. Type the workspace's id to go on:",
+            "This deletes {} with {} files of {} bytes in {place}, for good. Type the workspace's id to go on:",
             holdings.name, holdings.objects, holdings.bytes
         ));
         let mut line = String::new();

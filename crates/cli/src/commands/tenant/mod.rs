@@ -6,7 +6,7 @@ mod delete;
 mod list;
 
 use novelfoundry_core::TenantId;
-use novelfoundry_database::{ControlDb, DatabaseUrl, Operator, OperatorError, PoolOptions, TenantDb};
+use novelfoundry_database::{ControlDb, Operator, OperatorError, PoolOptions, TenantDb};
 
 use super::{Context, doctor, failures, planes, status, summary::Logins};
 use crate::{
@@ -38,6 +38,8 @@ pub(super) struct Desk {
     control: ControlDb,
     config: Config,
     embedded_url: Option<String>,
+    /// Which installation it is, to be told to somebody.
+    place: String,
 }
 
 impl Desk {
@@ -53,11 +55,10 @@ impl Desk {
 /// Opens both pools for whoever has the owner's credential: `DATABASE_OWNER_URL`, or the data directory of an embedded
 /// installation that runs.
 pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
-    let (config, embedded) = doctor::subject(context)?;
+    let (config, embedded) = doctor::subject(context, doctor::From::Here)?;
     let (owner, roles, embedded_url) = if embedded.is_some() {
         let (data_dir, state, secrets) = status::open(context)?;
-        let roles = novelfoundry_database::RoleNames::with_prefix(&state.role_prefix)
-            .unwrap_or_else(|| config.database.role_prefix.names().clone());
+        let roles = config.database.role_prefix.names().clone();
         (Logins::of(&data_dir, &state, &secrets)?.owner, roles, Some(state.public_url))
     } else {
         let roles = config.database.role_prefix.names().clone();
@@ -65,15 +66,7 @@ pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
     };
     let (tenant_url, control_url) =
         (config.database.url.need()?.clone(), config.database.control_url.need()?.clone());
-    same_database(&owner, &tenant_url)?;
-    let operator = Operator::prove(&owner, &roles).await.map_err(|error| match error {
-        OperatorError::Database(error) => failures::database("The owner's login cannot be used", &error),
-        OperatorError::NotTheOwner { .. } => {
-            Failure::new("Only the owner may do this", "Give DATABASE_OWNER_URL the login that migrates.")
-                .because(error)
-                .exit(Exit::Refused)
-        }
-    })?;
+    let place = embedded.unwrap_or_else(|| format!("{} on {}", tenant_url.database, tenant_url.host));
     let options = PoolOptions { size: 2, ..planes::pool_options(&config) };
     let name = "novelfoundry/tenant";
     let tenant = TenantDb::connect(&tenant_url, name, options)
@@ -82,7 +75,21 @@ pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
     let control = ControlDb::connect(&control_url, name, options)
         .await
         .map_err(|error| failures::login("control", error))?;
-    Ok(Desk { operator, tenant, control, config, embedded_url })
+    // The right over one database is none over another.
+    let operator = Operator::prove(&owner, &roles, &tenant, &control).await.map_err(|error| match error {
+        OperatorError::Database(error) => failures::database("The owner's login cannot be used", &error),
+        OperatorError::NotTheOwner { .. } => {
+            Failure::new("Only the owner may do this", "Give DATABASE_OWNER_URL the login that migrates.")
+                .because(error)
+                .exit(Exit::Refused)
+        }
+        OperatorError::OtherDatabase => Failure::new(
+            "DATABASE_OWNER_URL, DATABASE_URL and DATABASE_CONTROL_URL name more than one database",
+            "Give all three the URL of the same one.",
+        )
+        .exit(Exit::Refused),
+    })?;
+    Ok(Desk { operator, tenant, control, config, embedded_url, place })
 }
 
 /// Says that a workspace is not there.
@@ -91,16 +98,4 @@ pub(super) fn missing(tenant: TenantId) -> Failure {
         format!("There is no workspace {tenant}, or it is deleted already"),
         "`novelfoundry tenant list` shows those there are.",
     )
-}
-
-/// The right over one database is none over another.
-fn same_database(owner: &DatabaseUrl, tenant: &DatabaseUrl) -> Result<(), Failure> {
-    if owner.database == tenant.database {
-        return Ok(());
-    }
-    Err(Failure::new(
-        format!("DATABASE_OWNER_URL names the database {}, DATABASE_URL {}", owner.database, tenant.database),
-        "Give both the URL of the same database.",
-    )
-    .exit(Exit::Refused))
 }

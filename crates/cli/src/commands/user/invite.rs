@@ -103,7 +103,7 @@ impl Invite {
         let written = desk.tenant.write(&authority, Role::Owner, "invitations.operator", calls).await;
         let ((), workspace) = written.map_err(|error| match error {
             DbError::Refused(Refusal::WorkspaceNotFound) => tenant::missing(tenant),
-            DbError::Refused(Refusal::TooManyInvitations) => {
+            DbError::Refused(Refusal::DailyLimit) => {
                 Failure::new(&what, "Try again tomorrow: a workspace makes a hundred invitations a day.")
                     .because(error)
                     .exit(Exit::Refused)
