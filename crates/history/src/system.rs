@@ -161,6 +161,7 @@ impl System {
                 concurrency: 3,
                 lease: LEASE,
                 poll: Duration::from_millis(200),
+                show_every: novelfoundry_worker::SHOW_EVERY,
                 purge_after,
                 backup_retention: Duration::from_hours(24),
                 name: "history".into(),

@@ -15,11 +15,13 @@ use novelfoundry_database::DatabaseUrl;
 use novelfoundry_embedded::postgres::{self, DataDirLock, Options, Server};
 use rustix::process::{Pid, test_kill_process};
 
-use crate::database::run_as;
+use crate::database::{connect, on_database, run_as};
 
 /// Small, or every fresh database would cost seconds; more than the workers, so that each holds several.
 const SHARDS: &str = "6";
 const NODES: [&str; 3] = ["coordinator", "worker-1", "worker-2"];
+/// Some times as many bytes as the servers of a whole run have come to.
+const PLENTY: u64 = 6 << 30;
 /// Whom the nodes' own user may be: the administrator and the roles that the migrations make.
 const ROLES: [&str; 5] = [
     postgres::ADMIN_USER,
@@ -28,6 +30,9 @@ const ROLES: [&str; 5] = [
     "novelfoundry_control",
     "novelfoundry_issuer",
 ];
+
+/// Identifies, among advisory locks, that of whoever drops the databases of ended tests.
+const FORGETTING: i64 = 0x006e_665f_656e_6465;
 
 /// Returns the programs of the PostgreSQL that Citus is installed in.
 pub fn citus_bin_dir() -> Option<PathBuf> {
@@ -41,6 +46,17 @@ pub fn citus_bin_dir() -> Option<PathBuf> {
         .ok()?;
     let share = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
     share.join("extension/citus.control").is_file().then_some(bin_dir)
+}
+
+/// Returns where the servers' files go: into memory where there is plenty of it and nobody chose another place. Three
+/// nodes make and drop a database for many a test, and on a disk most of that time is spent waiting for it.
+pub(crate) fn place() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let free = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
+    if std::env::var_os("TMPDIR").is_none() && free >= PLENTY {
+        return memory.to_owned();
+    }
+    std::env::temp_dir()
 }
 
 /// Starts the servers; the first is the coordinator.
@@ -67,6 +83,7 @@ pub(crate) async fn start(directory: &Path, password: &Secret) -> (Vec<Server>, 
             ("max_worker_processes", "300".to_owned()),
             ("max_prepared_transactions", "400".to_owned()),
             ("shared_buffers", "32MB".to_owned()),
+            ("max_wal_size", "128MB".to_owned()),
         ];
         let options = Options {
             bin_dir: Some(bin_dir.clone()),
@@ -109,21 +126,36 @@ pub(crate) async fn join(nodes: &[DatabaseUrl], sockets: &[String]) {
 
 /// Drops the databases of tests whose process has ended: each keeps a daemon and its connections on every node.
 pub(crate) async fn forget_ended(nodes: &[DatabaseUrl]) {
+    // Another test that is at it already drops them for this one, too.
+    let session = connect(&nodes[0]).await.unwrap();
+    let lock = session.query_one("select pg_try_advisory_lock($1)", &[&FORGETTING]).await.unwrap();
+    if !lock.get::<_, bool>(0) {
+        return;
+    }
     let names = "select datname from pg_database where datname like 'nf\\_%'";
-    let mut ended = Vec::new();
     for name in run_as(&nodes[0], names).await.unwrap().into_iter().flatten().flatten() {
         let process = name.split('_').nth(1).and_then(|pid| Pid::from_raw(pid.parse().ok()?));
         let is_gone = |pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
-        if process.is_some_and(is_gone) {
-            ended.push(name);
+        if process.is_some_and(is_gone)
+            && let Err(error) = forget(nodes, &name).await
+        {
+            println!("{name}, the database of an ended test, is left for the next one to drop: {error:?}");
         }
     }
-    for name in ended {
-        for node in nodes {
-            // Another test may be dropping it too.
-            let _ = run_as(node, &format!("drop database if exists {name} with (force)")).await;
+}
+
+/// Drops a database, the coordinator's last: by that one it is found again where this fails halfway.
+async fn forget(nodes: &[DatabaseUrl], name: &str) -> Result<(), tokio_postgres::Error> {
+    for node in nodes.iter().rev() {
+        // What a killed test left between the two phases of a commit would keep its database.
+        let prepared =
+            format!("select gid from pg_prepared_xacts where database = '{name}' and gid like 'citus\\_%'");
+        for gid in run_as(node, &prepared).await?.into_iter().flatten().flatten() {
+            run_as(&on_database(node, name), &format!("rollback prepared '{gid}'")).await?;
         }
+        run_as(node, &format!("drop database if exists {name} with (force)")).await?;
     }
+    Ok(())
 }
 
 fn free_address() -> std::net::SocketAddr {

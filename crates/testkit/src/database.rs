@@ -64,7 +64,8 @@ impl Testbed {
     /// # Panics
     /// Where no server can be started: nothing can be tested then.
     pub async fn start(citus: bool) -> Self {
-        let directory = tempfile::Builder::new().prefix("nf-test-").tempdir().unwrap();
+        let place = if citus { cluster::place() } else { std::env::temp_dir() };
+        let directory = tempfile::Builder::new().prefix("nf-test-").tempdir_in(place).unwrap();
         open_to_all(directory.path());
         let password = random_token(16);
         let (servers, nodes) = if citus {
@@ -310,11 +311,11 @@ impl Database {
     }
 }
 
-fn on_database(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
+pub(crate) fn on_database(url: &DatabaseUrl, name: &str) -> DatabaseUrl {
     DatabaseUrl { database: name.to_owned(), ..url.clone() }
 }
 
-async fn connect(url: &DatabaseUrl) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+pub(crate) async fn connect(url: &DatabaseUrl) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
     config.user(&url.user).host(&url.host).port(url.port).dbname(&url.database);
     if let Some(password) = url.password.as_ref().map(Secret::expose) {

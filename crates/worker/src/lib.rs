@@ -29,6 +29,8 @@ pub use tombstones::{Applied, TombstoneError, apply_tombstones};
 
 /// How often an idle worker usually looks for jobs that no signal told it of.
 pub const POLL: Duration = Duration::from_secs(1);
+/// How often a running analysis usually shows how far it is.
+pub const SHOW_EVERY: Duration = Duration::from_secs(1);
 /// The longest wait for the database's answer to a claim.
 const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 /// The longest time that a stopping worker lets jobs go on; less where a lease is shorter.
@@ -48,6 +50,8 @@ pub struct WorkerOptions {
     pub lease: Duration,
     /// How often an idle worker looks for jobs that no signal told it of: [`POLL`], as a rule.
     pub poll: Duration,
+    /// The shortest time between two updates of an analysis's progress: [`SHOW_EVERY`], as a rule.
+    pub show_every: Duration,
     /// How long the oldest backup is kept: until then a deletion is made again and again, as a backup could undo it.
     pub backup_retention: Duration,
     /// How long after a deletion its files are kept.

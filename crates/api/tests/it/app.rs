@@ -145,6 +145,7 @@ impl App {
                 concurrency: 2,
                 lease: Duration::from_secs(20),
                 poll: novelfoundry_worker::POLL,
+                show_every: novelfoundry_worker::SHOW_EVERY,
                 backup_retention: Duration::from_hours(35 * 24),
                 purge_after: Duration::from_hours(24),
                 name: "test".into(),

@@ -21,6 +21,28 @@ struct Two {
     never: Things,
 }
 
+/// What a person's things look like to that person.
+async fn look(app: &App, writer: &Writer, things: &Things) -> [Value; 6] {
+    let project = format!("/v1/projects/{}", things.project);
+    let manuscript = format!("{project}/manuscripts/{}", things.manuscript);
+    let revision = format!("{manuscript}/revisions/{}", things.revision);
+    let analysis = format!("{project}/analyses/{}", things.analysis);
+    let get = async |path: &str| app.get(writer, path).await.expect(200);
+    let listed = async |path: &str, name: &str, id: &str| {
+        let list = get(&format!("{path}?limit=100")).await;
+        let item = list["items"].as_array().unwrap().iter().find(|item| item[name] == id).cloned();
+        item.unwrap_or_else(|| panic!("{id} is not in {list}"))
+    };
+    [
+        get(&project).await,
+        get(&manuscript).await,
+        get(&revision).await,
+        get(&analysis).await,
+        listed("/v1/invitations", "invitation_id", &things.invitation).await,
+        listed("/v1/members", "user_id", &things.user).await,
+    ]
+}
+
 impl Two {
     async fn make(app: &App) -> Self {
         let (anna, bruno) = (app.writer().await, app.writer().await);
@@ -52,6 +74,11 @@ async fn foreign_equals_missing_for_every_operation_on_the_wire() {
     let two = Two::make(&app).await;
     let key = "a key that she has used";
     let mut compared = 0;
+    let both = [(&two.anna, &two.hers), (&two.bruno, &two.his)];
+    let mut before = Vec::new();
+    for (writer, things) in both {
+        before.push(look(&app, writer, things).await);
+    }
     for operation in operations(&app).await {
         let mut variants: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
         if operation.takes("header", "if-match") {
@@ -80,8 +107,8 @@ async fn foreign_equals_missing_for_every_operation_on_the_wire() {
         }
     }
     assert!(compared >= 60, "only {compared} pairs were compared");
-    for (writer, things) in [(&two.anna, &two.hers), (&two.bruno, &two.his)] {
-        app.get(writer, &format!("/v1/projects/{}", things.project)).await.expect(200);
+    for ((writer, things), before) in both.into_iter().zip(before) {
+        assert_eq!(look(&app, writer, things).await, before, "a request for another's thing changed one");
     }
 }
 

@@ -10,6 +10,7 @@ mod foreign;
 mod hostile_bodies;
 mod invitations;
 mod journey;
+mod kept;
 mod lists;
 mod lost_rows;
 mod matrix;

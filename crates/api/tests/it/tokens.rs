@@ -152,7 +152,8 @@ fn untrue(app: &App, anna: &Writer, bruno: &Writer) -> Vec<(String, String)> {
 async fn is_refused(app: &App, token: &str, project: &str, (status, code): (u16, &str), what: &str) {
     let check = |answer: Answer| {
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{what}: {}", answer.body);
-        assert_eq!(answer.headers.contains_key("www-authenticate"), status == 401, "{what}");
+        let challenge = answer.headers.get("www-authenticate").map(|value| value.to_str().unwrap());
+        assert_eq!(challenge, (status == 401).then_some("Bearer"), "{what}");
         assert!(answer.body["detail"].is_null(), "{what} is told more than it should: {}", answer.body);
     };
     check(app.send(app.request(token, Method::GET, project)).await);
@@ -240,6 +241,9 @@ async fn the_header_that_carries_a_token_is_read_strictly() {
             request = request.header("authorization", *value);
         }
         let answer = app.send(request).await;
+        if answer.status == 401 {
+            assert_eq!(answer.headers["www-authenticate"], "Bearer", "{values:?}");
+        }
         (answer.status.as_u16(), answer.code().to_owned())
     };
     let token = anna.token.as_str();

@@ -245,6 +245,7 @@ pub(crate) fn worker(data: &Data, config: &Config) -> Worker {
         concurrency: usize::try_from(config.worker.concurrency.get()).unwrap_or(1),
         lease: config.worker.lease_seconds.seconds(),
         poll: novelfoundry_worker::POLL,
+        show_every: novelfoundry_worker::SHOW_EVERY,
         backup_retention: config.worker.backup_retention_seconds.seconds(),
         purge_after: config.api.purge_after_seconds.seconds(),
         name: format!("{host}/{}", std::process::id()),

@@ -185,29 +185,35 @@ async fn keys_stay_within_their_kind_and_children_begin_with_their_parents() {
 /// Read from the source: every statement on a tenant table says `tenant_id = $1`, so that a cluster asks one shard.
 #[test]
 fn every_statement_on_a_tenant_table_names_the_tenant() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/queries");
-    let mut statements = 0;
-    for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if file.is_dir() {
-            continue;
-        }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut statements, mut nested) = (0, 0);
+    for file in files_below(&folder) {
         let source = std::fs::read_to_string(&file).unwrap();
         for statement in source.split("query!(").skip(1) {
             let text = statement.split(");").next().unwrap();
-            let tables = TABLES.iter().filter(|table| table.kind == Kind::Tenant);
-            let touched: Vec<_> = tables
-                .filter(|table| {
-                    text.contains(&format!("app.{}\n", table.name))
-                        || text.contains(&format!("app.{} ", table.name))
-                })
-                .collect();
-            if touched.is_empty() {
+            let mut tables = TABLES.iter().filter(|table| table.kind == Kind::Tenant);
+            if !tables.any(|table| names_table(text, table.name)) {
                 continue;
             }
             statements += 1;
+            nested += usize::from(file.parent() != Some(&folder.join("queries")));
             let names = text.contains("tenant_id = $1") || text.contains("values ($1");
             assert!(names, "{}: {text}", file.display());
         }
     }
-    assert!(statements > 30, "only {statements} statements were found");
+    assert!(statements > 45, "only {statements} statements were found");
+    assert!(nested >= 4, "only {nested} statements were found deeper down");
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Tells whether a text has `app.` and that name, and not the beginning of a longer one.
+fn names_table(text: &str, name: &str) -> bool {
+    let name = format!("app.{name}");
+    text.split(&name)
+        .skip(1)
+        .any(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
 }

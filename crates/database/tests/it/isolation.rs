@@ -114,6 +114,38 @@ async fn without_a_context_the_login_sees_and_writes_nothing() {
     assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"));
 }
 
+/// A setting of the whole session, which the application never makes, names its tenant and no other just the same.
+#[tokio::test]
+async fn a_setting_outside_a_transaction_opens_that_tenant_only() {
+    let database = Database::shared().await;
+    if database.nodes.is_some() {
+        println!("skipped: a cluster does not take a session's setting to its workers");
+        return;
+    }
+    let issuer = TestIssuer::start().await;
+    let db = database.tenant_db(1).await;
+    let tenant = issuer.writer(&db).await.tenant_id().unwrap();
+    let other = issuer.writer(&db).await.tenant_id().unwrap();
+    let client = database.connect_as(&database.tenant).await.unwrap();
+    let insert = |into: TenantId| {
+        let id = issuer.id();
+        format!(
+            "insert into app.projects (tenant_id, project_id, title, created_by) values ('{into}', '{id}', 'x', '{id}')"
+        )
+    };
+    let tenants = "select coalesce(string_agg(tenant_id::text, ' '), '') from app.tenants";
+    for (setting, seen) in [(tenant.to_string(), tenant.to_string()), (String::new(), String::new())] {
+        client.batch_execute(&format!("set app.tenant_id = '{setting}'")).await.unwrap();
+        let rows: String = client.query_one(tenants, &[]).await.unwrap().get(0);
+        assert_eq!(rows, seen, "set to {setting:?}");
+        let refused = client.batch_execute(&insert(other)).await.unwrap_err();
+        assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"), "{setting:?}");
+        let own = client.batch_execute(&insert(tenant)).await;
+        assert_eq!(own.is_ok(), !seen.is_empty(), "{own:?}");
+    }
+    assert_eq!((count(&database, tenant).await, count(&database, other).await), (1, 0));
+}
+
 #[tokio::test]
 async fn a_setting_and_claims_that_differ_name_no_tenant() {
     let database = Database::shared().await;

@@ -29,8 +29,6 @@ use outcome::Problem;
 
 /// The longest that extraction and counting may take together.
 const TEXT_LIMIT: Duration = Duration::from_secs(30);
-/// The shortest time between two updates of the progress shown.
-const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 /// Percent shown once the file has arrived, and once its text is extracted.
 const ARRIVED: i32 = 20;
@@ -150,7 +148,7 @@ fn read(filename: &str, media_type: &str, bytes: &[u8], handle: &Handle) -> Resu
 
 /// Shows progress for as long as it is polled; returns only when the lease is lost.
 async fn show(task: &Task<'_>, payload: AnalyzeManuscript, mut shown: watch::Receiver<i32>) -> DbError {
-    let mut ticks = interval(SHOW_EVERY);
+    let mut ticks = interval(task.show_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {

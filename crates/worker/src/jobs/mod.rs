@@ -31,6 +31,7 @@ pub(crate) struct Task<'a> {
     store: &'a Store,
     backup_retention: Duration,
     purge_after: SignedDuration,
+    show_every: Duration,
 }
 
 /// How a job that did not fail has ended.
@@ -81,9 +82,10 @@ impl JobError {
 
 impl<'a> Task<'a> {
     pub(crate) fn new(options: &'a WorkerOptions, job: &'a ClaimedJob) -> Self {
-        let &WorkerOptions { ref tenant, ref store, backup_retention, purge_after, .. } = options;
+        let &WorkerOptions { ref tenant, ref store, backup_retention, purge_after, show_every, .. } = options;
         let purge_after = SignedDuration::try_from(purge_after).unwrap_or(SignedDuration::MAX);
-        Self { job, authority: Authority::from_job(job), tenant, store, backup_retention, purge_after }
+        let authority = Authority::from_job(job);
+        Self { job, authority, tenant, store, backup_retention, purge_after, show_every }
     }
 
     /// Does the job, its end included.

@@ -16,7 +16,7 @@ use novelfoundry_database::{
 };
 use novelfoundry_objects::{FileType, ObjectKey, Store};
 use novelfoundry_testkit::{Database, TestIssuer};
-use novelfoundry_worker::{POLL, Worker, WorkerOptions};
+use novelfoundry_worker::{POLL, SHOW_EVERY, Worker, WorkerOptions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -245,6 +245,7 @@ pub(crate) async fn options(database: &Database, store: Store, name: &str) -> Wo
         concurrency: 4,
         lease: LEASE,
         poll: POLL,
+        show_every: SHOW_EVERY,
         backup_retention: RETENTION,
         purge_after: PURGE_AFTER,
         name: name.into(),

@@ -81,22 +81,4 @@ impl<'a> World<'a> {
         };
         Some(writer.token.clone())
     }
-
-    /// Everything that is kept of the workspace, from every table that knows tenants.
-    pub(super) async fn rows(&self) -> Vec<Vec<Option<String>>> {
-        let tables = "select c.table_name from information_schema.columns c join information_schema.tables t \
-                      using (table_schema, table_name) where t.table_schema = 'app' and t.table_type = 'BASE TABLE' \
-                      and c.column_name = 'tenant_id' order by 1";
-        let tables = self.app.database.sql(tables).await.unwrap();
-        assert!(tables.len() >= 14, "only {} tables were found", tables.len());
-        let mut sql = String::new();
-        for table in tables.iter().flatten().flatten() {
-            let tenant = self.owner.tenant;
-            let _ = write!(
-                sql,
-                "select '{table}', row_to_json(t)::text from app.{table} t where tenant_id = '{tenant}' order by 2;"
-            );
-        }
-        self.app.database.sql(&sql).await.unwrap()
-    }
 }
