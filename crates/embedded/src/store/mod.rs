@@ -24,6 +24,7 @@ mod protocol;
 mod record;
 mod server;
 mod tree;
+mod turn;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -101,6 +102,7 @@ struct Shared {
     request_ids: IdSource,
     limits: Limits,
     tree: tree::Tree,
+    turns: turn::Turns,
     /// Keeps other processes out.
     _lock: std::fs::File,
 }
@@ -136,7 +138,7 @@ mod tests {
 
     /// Makes an empty object that is not yet in its place.
     pub(super) fn upload(tree: &Tree, key: &str) -> Temporary {
-        let upload = Upload::create(tree.temporary(), &Checksums::default()).unwrap();
+        let upload = Upload::create(tree.temporary(), &Checksums::default(), None).unwrap();
         let metadata = |_: &_| Metadata { key: key.to_owned(), ..Metadata::default() };
         upload.finish(&Declared::default(), metadata).unwrap().0
     }
