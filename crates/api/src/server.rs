@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper_util::service::TowerToHyperService;
-use novelfoundry_http::ConnectionLimits;
+use novelfoundry_http::{ConnectionLimits, Pace};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
@@ -12,7 +12,7 @@ use tower::{Service, ServiceExt};
 const LIMITS: ConnectionLimits = ConnectionLimits {
     connections: 4096,
     head: Duration::from_secs(15),
-    write: Duration::from_secs(30),
+    write: Pace { patience: Duration::from_secs(30), bytes_per_second: 1024 },
     drain: Duration::from_secs(20),
 };
 

@@ -1,40 +1,43 @@
-//! Breaks connections whose client takes in nothing: a response that waits for it would hold its slot for ever.
+//! Breaks connections whose client takes in too little: a response that waits for it would hold its slot for ever.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use tokio::time::{Instant, Sleep};
 
-/// A connection on which a write that makes no progress for too long is an error.
-pub struct Stall<T> {
+use crate::{Meter, Pace, activity::Activity};
+
+/// A connection on which writing at less than a pace is an error.
+pub(crate) struct Stall<T> {
     inner: T,
-    patience: Duration,
-    /// Set while a write waits.
-    timer: Pin<Box<Sleep>>,
-    waiting: bool,
+    meter: Meter,
+    activity: Arc<Activity>,
 }
 
 impl<T> Stall<T> {
     /// Guards a connection; must be called inside a runtime.
-    pub fn new(inner: T, patience: Duration) -> Self {
-        Self { inner, patience, timer: Box::pin(tokio::time::sleep(patience)), waiting: false }
+    pub(crate) fn new(inner: T, pace: Pace, activity: Arc<Activity>) -> Self {
+        Self { inner, meter: Meter::new(pace), activity }
     }
 
-    fn watch<R>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
-        if done.is_ready() {
-            self.waiting = false;
-            return done;
+    fn watch<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        done: Poll<io::Result<R>>,
+        bytes: impl FnOnce(&R) -> usize,
+    ) -> Poll<io::Result<R>> {
+        self.activity.writes(done.is_pending());
+        match &done {
+            Poll::Ready(result) => {
+                self.meter.moved(result.as_ref().map_or(0, bytes));
+                done
+            }
+            Poll::Pending => self.meter.poll_exhausted(context).map(|()| Err(io::ErrorKind::TimedOut.into())),
         }
-        if !self.waiting {
-            self.waiting = true;
-            self.timer.as_mut().reset(Instant::now() + self.patience);
-        }
-        self.timer.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -55,7 +58,7 @@ impl<T: Write + Unpin> Write for Stall<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.watch(context, done)
+        self.watch(context, done, |written| *written)
     }
 
     fn poll_write_vectored(
@@ -64,7 +67,7 @@ impl<T: Write + Unpin> Write for Stall<T> {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
-        self.watch(context, done)
+        self.watch(context, done, |written| *written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -72,12 +75,10 @@ impl<T: Write + Unpin> Write for Stall<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let done = Pin::new(&mut self.inner).poll_flush(context);
-        self.watch(context, done)
+        Pin::new(&mut self.inner).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let done = Pin::new(&mut self.inner).poll_shutdown(context);
-        self.watch(context, done)
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

@@ -28,6 +28,7 @@ pub(crate) struct App {
     _stop: DropGuard,
 }
 
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,

@@ -24,6 +24,7 @@ mod protocol;
 mod record;
 mod server;
 mod tree;
+mod turn;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -64,12 +65,14 @@ pub struct Options {
 /// What a client may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many connections are served at once; more wait to be accepted.
+    /// How many connections are served at once; a newcomer beyond takes the place of one that is missed less.
     pub connections: usize,
     /// How long a client may take to send a request's head, and how long a connection may idle between requests.
     pub head: Duration,
-    /// How long a client may send, or take in, no byte of a body.
+    /// How long a client may send, or take in, no byte of a body, in all; what it moves earns that time back.
     pub idle: Duration,
+    /// How many bytes earn back one second: no client may be slower on average.
+    pub bytes_per_second: u32,
     /// How long requests may go on once the server was asked to stop.
     pub drain: Duration,
     /// The largest object, in bytes.
@@ -82,6 +85,7 @@ impl Default for Limits {
             connections: 512,
             head: Duration::from_secs(15),
             idle: Duration::from_secs(30),
+            bytes_per_second: 1024,
             drain: Duration::from_secs(20),
             object: 5 << 30,
         }
@@ -101,6 +105,7 @@ struct Shared {
     request_ids: IdSource,
     limits: Limits,
     tree: tree::Tree,
+    turns: turn::Turns,
     /// Keeps other processes out.
     _lock: std::fs::File,
 }
@@ -136,7 +141,7 @@ mod tests {
 
     /// Makes an empty object that is not yet in its place.
     pub(super) fn upload(tree: &Tree, key: &str) -> Temporary {
-        let upload = Upload::create(tree.temporary(), &Checksums::default()).unwrap();
+        let upload = Upload::create(tree.temporary(), &Checksums::default(), None).unwrap();
         let metadata = |_: &_| Metadata { key: key.to_owned(), ..Metadata::default() };
         upload.finish(&Declared::default(), metadata).unwrap().0
     }

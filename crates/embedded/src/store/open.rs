@@ -14,7 +14,7 @@ use std::{
 use novelfoundry_core::IdSource;
 use rustix::fs::FlockOperation;
 
-use super::{ObjectStore, Options, Shared, directory, tree::Tree};
+use super::{ObjectStore, Options, Shared, directory, tree::Tree, turn::Turns};
 
 /// Says why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,7 @@ impl ObjectStore {
             clock,
             limits,
             tree: Tree::new(bucket, temporary),
+            turns: Turns::default(),
             _lock: lock,
         })))
     }

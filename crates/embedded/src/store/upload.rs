@@ -14,6 +14,7 @@ use super::{
     directory,
     error::StoreError,
     record::{self, BLOCK, Checksums, Metadata, crc},
+    turn::Turn,
 };
 
 /// A file that is removed unless it was renamed to its place.
@@ -22,13 +23,15 @@ pub(crate) struct Temporary {
     name: String,
     file: File,
     placed: bool,
+    /// Held until the file is renamed or removed.
+    turn: Option<Turn>,
 }
 
 impl Temporary {
-    pub(crate) fn create(folder: Arc<OwnedFd>) -> io::Result<Self> {
+    fn create(folder: Arc<OwnedFd>, turn: Option<Turn>) -> io::Result<Self> {
         let name = novelfoundry_core::random_token(16).expose().to_owned();
         let file = directory::create(&folder, &name)?;
-        Ok(Self { folder, name, file, placed: false })
+        Ok(Self { folder, name, file, placed: false, turn })
     }
 
     /// Renames the file to its place.
@@ -45,10 +48,12 @@ impl Drop for Temporary {
             return;
         }
         let (folder, name) = (Arc::clone(&self.folder), std::mem::take(&mut self.name));
+        let turn = self.turn.take();
         let unlink = move || {
             if let Err(error) = directory::unlink(&folder, &name) {
                 tracing::warn!(%error, "temporary file not removed; the next start removes it");
             }
+            drop(turn);
         };
         // Freeing a large file takes a while: not on a thread that serves sockets.
         match tokio::runtime::Handle::try_current() {
@@ -69,9 +74,13 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// Begins an upload that will compute the checksums `wanted` names.
-    pub(crate) fn create(folder: Arc<OwnedFd>, wanted: &Checksums) -> Result<Self, StoreError> {
-        let temporary = Temporary::create(folder).map_err(StoreError::io("create a temporary file"))?;
+    /// Begins an upload that will compute the checksums `wanted` names, and gives its turn back when its file is gone.
+    pub(crate) fn create(
+        folder: Arc<OwnedFd>,
+        wanted: &Checksums,
+        turn: Option<Turn>,
+    ) -> Result<Self, StoreError> {
+        let temporary = Temporary::create(folder, turn).map_err(StoreError::io("create a temporary file"))?;
         Ok(Self {
             temporary,
             digests: Digests::new(wanted),

@@ -3,6 +3,7 @@
 // Tells clippy, too, that all of this is a test.
 #![cfg(test)]
 
+mod attacks;
 mod browser;
 mod damage;
 mod fixture;

@@ -22,6 +22,7 @@ use crate::store::{
     key::Key,
     record::{BLOCK, Checksums, Metadata},
     server::BodyFault,
+    turn::Superseded,
     upload::Upload,
 };
 
@@ -45,8 +46,15 @@ impl Operations {
 
         let fail = |error| error::of_store(error, request.extensions.get(), key.as_str());
         let (folder, wanted) = (self.0.0.tree.temporary(), declared.checksums.clone());
-        let upload = blocking(move || Upload::create(folder, &wanted)).await.map_err(fail)?;
-        let upload = self.receive(upload, body, declared.length, &request).await?;
+        let turn = self.0.0.turns.begin(&key).await.map_err(|Superseded| superseded())?;
+        let newer = turn.superseded();
+        let upload = blocking(move || Upload::create(folder, &wanted, Some(turn))).await.map_err(fail)?;
+        let received = tokio::select! {
+            biased;
+            () = newer.cancelled() => Err(superseded()),
+            received = self.receive(upload, body, declared.length, &request) => received,
+        };
+        let upload = received?;
         if let Some(trailers) = &request.trailing_headers {
             add_trailers(&mut declared.checksums, trailers, &request.headers)?;
         }
@@ -100,6 +108,10 @@ impl Operations {
             }
         }
     }
+}
+
+fn superseded() -> S3Error {
+    s3_error!(OperationAborted, "another upload of the same key has begun since")
 }
 
 /// Says what is wrong with a body that ended in an error. `s3s` keeps the types of its own errors to itself.

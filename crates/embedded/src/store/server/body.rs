@@ -9,20 +9,19 @@ use std::{
         atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep};
+use novelfoundry_http::{Meter, Pace};
 
 /// Why a body broke.
 #[derive(Debug, Default)]
 pub(in crate::store) struct BodyFault(AtomicU8);
 
 impl BodyFault {
-    /// The client sent nothing for too long.
+    /// The client sent too little for too long.
     pub(in crate::store) const IDLE: u8 = 1;
     /// The connection broke, or the body is not framed as HTTP.
     pub(in crate::store) const BROKEN: u8 = 2;
@@ -35,7 +34,7 @@ impl BodyFault {
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
-    #[error("the client sent nothing for too long")]
+    #[error("the client sent too little for too long")]
     Idle,
     #[error("the connection broke")]
     Broken(#[source] hyper::Error),
@@ -47,17 +46,15 @@ const LINGER: u64 = 64 << 20;
 /// The body of a request.
 pub(super) struct ClientBody {
     incoming: Arc<Mutex<Incoming>>,
-    patience: Duration,
-    timer: Pin<Box<Sleep>>,
-    waiting: bool,
+    pace: Pace,
+    meter: Meter,
     fault: Arc<BodyFault>,
 }
 
 impl ClientBody {
-    pub(super) fn new(incoming: Incoming, patience: Duration) -> Self {
-        let timer = Box::pin(tokio::time::sleep(patience));
+    pub(super) fn new(incoming: Incoming, pace: Pace) -> Self {
         let incoming = Arc::new(Mutex::new(incoming));
-        Self { incoming, patience, timer, waiting: false, fault: Arc::default() }
+        Self { incoming, pace, meter: Meter::new(pace), fault: Arc::default() }
     }
 
     /// Why the body broke, if it did.
@@ -67,9 +64,8 @@ impl ClientBody {
 
     /// Returns the same body, for what its reader leaves of it.
     pub(super) fn rest(&self) -> Self {
-        let timer = Box::pin(tokio::time::sleep(self.patience));
         let (incoming, fault) = (Arc::clone(&self.incoming), self.fault());
-        Self { incoming, patience: self.patience, timer, waiting: false, fault }
+        Self { incoming, pace: self.pace, meter: Meter::new(self.pace), fault }
     }
 
     /// Takes in what is left, in the background and within limits, while the response is sent.
@@ -78,7 +74,7 @@ impl ClientBody {
             return;
         }
         tokio::spawn(async move {
-            let patience = self.patience;
+            let patience = self.pace.patience;
             let discard = async {
                 let mut discarded = 0;
                 while let Some(Ok(frame)) = self.frame().await {
@@ -108,7 +104,8 @@ impl Body for ClientBody {
         let this = &mut *self;
         let polled = Pin::new(&mut *this.locked()).poll_frame(context);
         if let Poll::Ready(frame) = polled {
-            this.waiting = false;
+            let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            this.meter.moved(data.map_or(0, Bytes::len));
             return Poll::Ready(frame.map(|frame| {
                 frame.map_err(|error| {
                     this.fault.0.store(BodyFault::BROKEN, Ordering::Relaxed);
@@ -116,11 +113,7 @@ impl Body for ClientBody {
                 })
             }));
         }
-        if !this.waiting {
-            this.waiting = true;
-            this.timer.as_mut().reset(Instant::now() + this.patience);
-        }
-        this.timer.as_mut().poll(context).map(|()| {
+        this.meter.poll_exhausted(context).map(|()| {
             this.fault.0.store(BodyFault::IDLE, Ordering::Relaxed);
             Some(Err(BodyError::Idle))
         })

@@ -10,7 +10,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use http::{Method, Request, Response, header};
 use hyper::{body::Incoming, service::service_fn};
-use novelfoundry_http::ConnectionLimits;
+use novelfoundry_http::{ConnectionLimits, Pace};
 use s3s::{Body, HttpRequest, S3ErrorCode, service::S3Service};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +26,8 @@ use body::ClientBody;
 /// Serves the store to the listener's clients until `shutdown` is cancelled, and then until the requests under way
 /// are answered or [`Limits::drain`](super::Limits::drain) has passed.
 pub async fn serve(store: ObjectStore, listener: TcpListener, shutdown: CancellationToken) {
-    let super::Limits { connections, head, idle, drain, .. } = store.0.limits;
-    let limits = ConnectionLimits { connections, head, write: idle, drain };
+    let super::Limits { connections, head, drain, .. } = store.0.limits;
+    let limits = ConnectionLimits { connections, head, write: pace(&store), drain };
     let handler = Arc::new(Handler { s3: protocol::service(&store), store });
     novelfoundry_http::serve(listener, "object store", limits, shutdown, |_| {
         let handler = Arc::clone(&handler);
@@ -37,6 +37,12 @@ pub async fn serve(store: ObjectStore, listener: TcpListener, shutdown: Cancella
         })
     })
     .await;
+}
+
+/// How slow a client may be with a body, in either direction.
+fn pace(store: &ObjectStore) -> Pace {
+    let super::Limits { idle, bytes_per_second, .. } = store.0.limits;
+    Pace { patience: idle, bytes_per_second }
 }
 
 struct Handler {
@@ -62,7 +68,7 @@ impl Handler {
     async fn answer(&self, request: Request<Incoming>, id: RequestId) -> Response<Body> {
         // Taking in a body that its client holds back would ask for it.
         let held_back = request.headers().contains_key(header::EXPECT);
-        let request = request.map(|incoming| ClientBody::new(incoming, self.store.0.limits.idle));
+        let request = request.map(|incoming| ClientBody::new(incoming, pace(&self.store)));
         let rest = request.body().rest();
         let response = match guard::check(&request) {
             Ok(()) => self.operate(request, id).await,

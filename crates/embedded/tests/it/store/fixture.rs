@@ -92,7 +92,7 @@ impl Store {
         Self {
             bucket: Bucket::new(endpoint, UrlStyle::Path, BUCKET, REGION).unwrap(),
             credentials: rusty_s3::Credentials::new(ID, SECRET),
-            http: Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap(),
+            http: Self::client(),
             authority,
             root,
             stop,
@@ -101,13 +101,34 @@ impl Store {
         }
     }
 
+    /// A client with connections of its own.
+    pub(super) fn client() -> Client {
+        Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap()
+    }
+
     /// Uploads as the product does: length, type and SHA-256 are in the signature.
     pub(super) async fn put(&self, key: &str, body: &[u8]) -> Response {
         self.put_as(key, body, "text/plain", body).await
     }
 
+    /// Uploads by a certain client.
+    pub(super) async fn put_by(&self, http: &Client, key: &str, body: &[u8]) -> Response {
+        self.send(http, key, body, "text/plain", body).await
+    }
+
     /// Uploads `body` to a URL that was signed for `signed`.
     pub(super) async fn put_as(&self, key: &str, signed: &[u8], content_type: &str, body: &[u8]) -> Response {
+        self.send(&self.http, key, signed, content_type, body).await
+    }
+
+    async fn send(
+        &self,
+        http: &Client,
+        key: &str,
+        signed: &[u8],
+        content_type: &str,
+        body: &[u8],
+    ) -> Response {
         let (length, sha256) = (signed.len().to_string(), sha256(signed));
         let mut action = self.bucket.put_object(Some(&self.credentials), key);
         for (name, value) in [
@@ -117,8 +138,7 @@ impl Store {
         ] {
             action.headers_mut().insert(name, value.clone());
         }
-        let request =
-            self.http.put(action.sign(HOUR)).body(body.to_vec()).header("content-length", body.len());
+        let request = http.put(action.sign(HOUR)).body(body.to_vec()).header("content-length", body.len());
         request
             .header("content-type", content_type)
             .header("x-amz-checksum-sha256", sha256)

@@ -113,17 +113,3 @@ async fn the_server_stops_when_asked_and_finishes_what_it_began() {
     let again = Store::open(super::fixture::options(store.root.clone())).await;
     assert!(again.read("t/x").await.unwrap() == body);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_beyond_the_limit_wait_their_turn() {
-    let store = Store::start_with(|options| options.limits.connections = 2).await;
-    let target = store.presign(&Presign::new("GET", "/novels/t/x"));
-    let held = TcpStream::connect(&store.authority).await.unwrap();
-    let _also_held = TcpStream::connect(&store.authority).await.unwrap();
-    let mut waiting = Box::pin(store.raw("GET", &target, &[], b""));
-    let early = tokio::time::timeout(Duration::from_millis(200), &mut waiting).await;
-    assert!(early.is_err(), "{early:?}");
-    drop(held);
-    let (status, _) = tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
-    assert_eq!(status, 404);
-}

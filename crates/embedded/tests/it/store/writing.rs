@@ -196,15 +196,16 @@ async fn a_silent_client_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_writers_of_one_key_one_wins_whole() {
+async fn of_many_writers_of_one_key_the_newest_is_served() {
     let store = Store::start().await;
     let bodies: Vec<_> =
         (0..12).map(|seed| bytes(600_000 + 1000 * usize::try_from(seed).unwrap(), seed)).collect();
     for _ in 0..3 {
-        let statuses = join_all(bodies.iter().map(|body| store.put("t/contested", body))).await;
-        assert!(statuses.iter().all(|response| response.status() == StatusCode::OK));
+        let answers = join_all(bodies.iter().map(|body| store.put("t/contested", body))).await;
+        assert!(answers.iter().all(|answer| [200, 409].contains(&answer.status().as_u16())));
         let object = store.read("t/contested").await.unwrap();
-        assert!(bodies.contains(&object));
+        let winner = bodies.iter().position(|body| *body == object).expect("a whole one");
+        assert_eq!(answers[winner].status(), StatusCode::OK);
     }
     store.no_temporary().await;
 }
@@ -219,7 +220,7 @@ async fn exactly_one_of_many_creates() {
             join_all(bodies.iter().map(|body| store.put_with(&key, body, &[("if-none-match", "*")]))).await;
         let won: Vec<_> = answers.iter().map(|answer| answer.status() == StatusCode::OK).collect();
         assert_eq!(won.iter().filter(|won| **won).count(), 1);
-        assert!(answers.iter().all(|answer| [200, 412].contains(&answer.status().as_u16())));
+        assert!(answers.iter().all(|answer| [200, 409, 412].contains(&answer.status().as_u16())));
         let winner = won.iter().position(|won| *won).unwrap();
         assert_eq!(store.read(&key).await.as_ref(), Some(&bodies[winner]));
     }
@@ -238,7 +239,8 @@ async fn writers_and_deleters_of_neighbours_do_not_disturb_each_other() {
             for round in 0..20 {
                 let (key, body) = (format!("same/deep/folder/{}", n % 4), format!("{n} {round}"));
                 let put = store.put(&key, body.as_bytes()).await;
-                assert_eq!(put.status(), StatusCode::OK, "{}", put.text().await.unwrap());
+                // The neighbour who writes the same key may be the newer one.
+                assert!([200, 409].contains(&put.status().as_u16()), "{}", put.text().await.unwrap());
                 assert_eq!(store.delete(&key).await.status(), StatusCode::NO_CONTENT);
             }
         }
