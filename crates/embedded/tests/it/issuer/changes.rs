@@ -101,7 +101,7 @@ async fn metadata_is_merged_and_in_the_next_token() {
     assert_eq!(refreshed["user"]["user_metadata"], expected);
     assert_eq!(fixture.put_user(&session, &json!({"data": {}})).await.ok()["user_metadata"], expected);
 
-    let fill = json!({"data": {"big": "x".repeat(3900)}});
+    let fill = json!({"data": {"big": "x".repeat(3600)}});
     fixture.put_user(&session, &fill).await.ok();
     fixture
         .put_user(&session, &json!({"data": {"more": "x".repeat(300)}}))
