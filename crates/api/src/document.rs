@@ -57,6 +57,7 @@ fn refusals(operation: &mut Operation) {
     let responses = &mut operation.responses;
     if operation.request_body.is_some() {
         add(responses, StatusCode::BAD_REQUEST, "invalid-json");
+        add(responses, StatusCode::REQUEST_TIMEOUT, "request-timeout");
         add(responses, StatusCode::PAYLOAD_TOO_LARGE, "body-too-large");
         add(responses, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type");
         add(responses, StatusCode::UNPROCESSABLE_ENTITY, "invalid-field");

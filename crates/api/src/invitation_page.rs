@@ -46,12 +46,17 @@ const ELSEWHERE: &str = "<p>Sign in to the application you are invited to. Where
 
 const FIELDS: &str = "<form id=\"form\"><label for=\"email\">E-mail</label><input id=\"email\" type=\"email\" required \
     autocomplete=\"username\"><label for=\"password\">Password</label><input id=\"password\" type=\"password\" required \
-    autocomplete=\"current-password\"><button value=\"in\">Sign in and join</button>";
+    autocomplete=\"current-password\"><p id=\"alert\" role=\"alert\"></p><button value=\"in\">Sign in and join</button>";
 
-const SIGN_UP: &str = "<p>No account yet? Fill in the same two fields, with a password of at least 8 characters.</p>\
-    <button value=\"up\">Make an account and join</button></form>";
+const SIGN_UP: &str = "<button value=\"up\" class=\"second\">Make an account and join</button>";
 
-const NO_SIGN_UP: &str = "</form><p>No account yet? Ask whoever runs this service for one.</p>";
+const FORGOT: &str =
+    "<button type=\"button\" id=\"forgot\" class=\"link\">Forgot the password?</button></form>";
+
+const FOR_NEW: &str =
+    "<p>No account yet? Fill in the same two fields, with a password of at least 8 characters.</p>";
+
+const NO_SIGN_UP: &str = "<p>No account yet? Ask whoever runs this service for one.</p>";
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(sign_in: SignIn) -> Router<S> {
     Router::new().route("/invitation", get(async move || page(sign_in)))
@@ -61,15 +66,15 @@ fn page(sign_in: SignIn) -> Response {
     let main = match sign_in {
         SignIn::Elsewhere => ELSEWHERE.to_owned(),
         SignIn::Here { sign_up } => {
-            let up = if sign_up { SIGN_UP } else { NO_SIGN_UP };
-            format!("<p>Sign in, and you are a member of the workspace.</p>{FIELDS}{up}")
+            let (hint, up) = if sign_up { (FOR_NEW, SIGN_UP) } else { (NO_SIGN_UP, "") };
+            format!("<p>Sign in, and you are a member of the workspace.</p>{hint}{FIELDS}{up}{FORGOT}")
         }
     };
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><title>Invitation</title><style>{STYLE}</style></head><body>\
-         <main><h1>You are invited to a workspace</h1><div id=\"main\">{main}</div>\
-         <p id=\"message\" role=\"status\"></p><noscript><p>This page needs JavaScript.</p></noscript></main>\
+         <main><h1 id=\"title\">You are invited to a workspace</h1><div id=\"main\">{main}</div>\
+         <p id=\"status\" role=\"status\"></p><noscript><p>This page needs JavaScript.</p></noscript></main>\
          <script>{SCRIPT}</script></body></html>"
     );
     novelfoundry_http::page(StatusCode::OK, &POLICY, html).into_response()

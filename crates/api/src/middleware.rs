@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State as AxumState},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -10,6 +11,7 @@ use axum::{
 use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use novelfoundry_core::ProblemCode;
+use novelfoundry_http::Watched;
 
 use crate::{
     State,
@@ -25,26 +27,32 @@ pub(crate) async fn surround(AxumState(state): AxumState<State>, request: Reques
     let id = state.ids.next().hyphenated().to_string();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let (parts, body) = request.into_parts();
+    let (body, arrival) = Watched::new(body);
+    let request = Request::from_parts(parts, Body::new(body));
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     let mut response = match tokio::time::timeout(state.settings.request_timeout, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::new(ProblemCode::Internal).into_response(),
+        Err(_) if arrival.is_awaited() => Problem::new(ProblemCode::RequestTimeout).into_response(),
         Err(_) => Problem::new(ProblemCode::DeadlineExceeded).into_response(),
     };
     if response.status().is_client_error() || response.status().is_server_error() {
         response = rendered(response, &id, &state.settings.public_url);
     }
+    let status = response.status();
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
+    if status == StatusCode::REQUEST_TIMEOUT {
+        // What is still to come of the request is no other request's beginning.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
-    let labels = [
-        ("method", known(&method).to_owned()),
-        ("path", path),
-        ("status", response.status().as_str().to_owned()),
-    ];
+    let labels =
+        [("method", known(&method).to_owned()), ("path", path), ("status", status.as_str().to_owned())];
     metrics::histogram!("novelfoundry_request_seconds", &labels).record(started.elapsed().as_secs_f64());
     response
 }

@@ -49,6 +49,8 @@ problems! {
         "`detail` names the parameter and what it accepts.";
     InvalidCursor "invalid-cursor" 400 "The cursor does not belong to this list"
         "A cursor continues exactly the list that handed it out: same path, same filters, same workspace. Start again without `cursor`.";
+    RequestTimeout "request-timeout" 408 "The request did not arrive in time"
+        "The server waited for the rest of the body until its deadline and closed the connection. Nothing was changed. Repeat the request, and send the body without a pause.";
     BodyTooLarge "body-too-large" 413 "The request body is too large"
         "JSON bodies are limited to 64 KiB. Documents never go through the API: they are uploaded to the signed URL.";
     UnsupportedMediaType "unsupported-media-type" 415 "The content type is not supported"

@@ -26,6 +26,9 @@ pub enum MailError {
     /// The server may take the message later.
     #[error("the mail server puts the message off with code {0}")]
     Later(u16),
+    /// The server lacks the extensions that an address needs (SMTPUTF8, 8BITMIME).
+    #[error("the mail server takes no address with letters outside ASCII")]
+    Incapable,
     /// The server took too long.
     #[error("the mail server took longer than {0:?}")]
     TimedOut(Duration),
@@ -61,6 +64,7 @@ impl MailError {
             | Self::Login(_)
             | Self::Refused(_)
             | Self::Later(_)
+            | Self::Incapable
             | Self::TimedOut(_) => true,
             Self::Option(_) | Self::Message(_) | Self::Outbox { .. } | Self::Full(_) | Self::Busy => false,
         }

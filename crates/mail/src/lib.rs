@@ -34,7 +34,7 @@ pub struct MailOptions {
     pub from: Sender,
     /// The server, or none for the outbox.
     pub smtp: Option<SmtpOptions>,
-    /// The directory of what no server takes; made with mode 0700 at the first message.
+    /// The directory of what no server takes; made with mode 0700.
     pub outbox: PathBuf,
     /// How long the server may take for one message, from the connection on.
     pub deadline: Duration,
@@ -101,18 +101,28 @@ impl Mailer {
         })))
     }
 
+    /// Makes the outbox and what leads to it, closes it to others where it is there, and sees that it can be written
+    /// to. Without this the outbox is made with the first message, in a directory that must be there.
+    pub fn make_outbox(&self) -> Result<(), MailError> {
+        self.0.outbox.make()
+    }
+
     /// Sends a message and waits until the server or the disk has it.
     pub async fn send(&self, message: &Message) -> Result<Sent, MailError> {
-        let Inner { from, smtp, outbox, clock, connections, .. } = &*self.0;
-        let letter = message.compose(from, clock.now())?;
+        let letter = message.compose(&self.0.from, self.0.clock.now())?;
+        self.dispatch(&letter).await
+    }
+
+    async fn dispatch(&self, letter: &lettre::Message) -> Result<Sent, MailError> {
+        let Inner { smtp, outbox, clock, connections, .. } = &*self.0;
         if let Some(smtp) = smtp {
             // Never closed.
             let _connection = connections.acquire().await;
-            smtp.send(&letter).await?;
+            smtp.send(letter).await?;
             tracing::info!("mail sent");
             return Ok(Sent::Accepted);
         }
-        let path = outbox.keep(&letter, clock.now()).await?;
+        let path = outbox.keep(letter, clock.now()).await?;
         tracing::info!(file = %path.display(), "mail kept in the outbox, since no mail server is configured");
         Ok(Sent::Kept(path))
     }
@@ -146,28 +156,30 @@ impl Mailer {
 
     async fn deliver(&self, message: &Message) {
         let Inner { from, outbox, clock, closing, .. } = &*self.0;
-        let failed = closing.run_until_cancelled(self.attempts(message)).await.unwrap_or_else(|| {
+        // Once: a server that took it without saying so in time is sent the same message again, which its identifier
+        // tells whoever gets both.
+        let letter = match message.compose(from, clock.now()) {
+            Ok(letter) => letter,
+            Err(error) => return lost(&error),
+        };
+        let failed = closing.run_until_cancelled(self.attempts(&letter)).await.unwrap_or_else(|| {
             tracing::warn!("mail was not sent before the program's end");
             true
         });
         if !failed {
             return;
         }
-        let kept = match message.compose(from, clock.now()) {
-            Ok(letter) => outbox.keep(&letter, clock.now()).await,
-            Err(error) => Err(error),
-        };
-        match kept {
+        match outbox.keep(&letter, clock.now()).await {
             Ok(path) => tracing::warn!(file = %path.display(), "the mail is kept in the outbox instead"),
             Err(error) => lost(&error),
         }
     }
 
     /// Tries until the message is sent or the failure is for good; true where a server would not have it.
-    async fn attempts(&self, message: &Message) -> bool {
+    async fn attempts(&self, letter: &lettre::Message) -> bool {
         let mut waits = self.0.retries.iter();
         loop {
-            let Err(error) = self.send(message).await else { return false };
+            let Err(error) = self.dispatch(letter).await else { return false };
             if !error.is_servers() {
                 lost(&error);
                 return false;

@@ -2,9 +2,9 @@
 //! its bearer in.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -25,6 +25,15 @@ impl Outbox {
         Self(directory)
     }
 
+    /// Makes the directory, and what leads to it, and sees that a file can be written there.
+    pub(crate) fn make(&self) -> Result<(), MailError> {
+        let failed = |source| MailError::Outbox { path: self.0.clone(), source };
+        if let Some(parent) = self.0.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
+        }
+        private(&self.0).and_then(|()| probe(&self.0)).map_err(failed)
+    }
+
     /// Writes a message into a new file and returns its path once it is durable.
     pub(crate) async fn keep(&self, letter: &lettre::Message, now: Timestamp) -> Result<PathBuf, MailError> {
         let (directory, bytes) = (self.0.clone(), letter.formatted());
@@ -40,14 +49,7 @@ impl Outbox {
 
 /// Writes the file whole or not at all; `None` where there are too many.
 fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<Option<PathBuf>> {
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Ok(()) => {
-            let parent = directory.parent().filter(|parent| *parent != Path::new(""));
-            sync(parent.unwrap_or(Path::new(".")))?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
+    private(directory)?;
     if fs::read_dir(directory)?.count() >= MAX_FILES {
         return Ok(None);
     }
@@ -63,6 +65,32 @@ fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<Option<PathBu
     }
     sync(directory)?;
     Ok(Some(path))
+}
+
+/// Makes a directory that only its owner can enter, or closes the one that is there.
+fn private(directory: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Ok(()) => {
+            let parent = directory.parent().filter(|parent| *parent != Path::new(""));
+            return sync(parent.unwrap_or(Path::new(".")));
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    // What is no directory stays as it is, also what a link leads to.
+    let flags = libc::O_NOFOLLOW | libc::O_DIRECTORY;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(directory)?;
+    if opened.metadata()?.permissions().mode() & 0o077 != 0 {
+        opened.set_permissions(Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Writes a file and removes it, as a message's would be written.
+fn probe(directory: &Path) -> io::Result<()> {
+    let path = directory.join(format!("{}.new", random_token(8).expose()));
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(path)
 }
 
 fn sync(directory: &Path) -> io::Result<()> {

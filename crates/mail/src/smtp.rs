@@ -15,6 +15,9 @@ use crate::MailError;
 /// How long the server may take to say goodbye to a message it has taken.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// The cause where lettre's would repeat what the server said.
+const GARBLED: &str = "it gave no answer that can be read";
+
 /// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encryption {
@@ -91,6 +94,7 @@ impl Smtp {
         if let Some(tls) = self.tls.clone().filter(|_| self.encryption == Encryption::StartTls) {
             connection.starttls(tls, &hello).await.map_err(|error| match error.status() {
                 Some(code) => MailError::Encryption(format!("code {code}").into()),
+                None if error.is_response() => MailError::Encryption(GARBLED.into()),
                 None => MailError::Encryption(error.into()),
             })?;
         }
@@ -112,6 +116,8 @@ fn failed(error: Error) -> MailError {
     match error.status().map(u16::from) {
         Some(code) if error.is_transient() => MailError::Later(code),
         Some(code) => MailError::Refused(code),
+        None if error.is_response() => MailError::Unreachable(GARBLED.into()),
+        None if error.is_client() => MailError::Incapable,
         None if is_of_tls(&error) => MailError::Encryption(error.into()),
         None => MailError::Unreachable(error.into()),
     }

@@ -32,6 +32,18 @@ pub(crate) fn mailer(config: &Config, data_dir: &Path, clock: &Arc<dyn Clock>) -
     })
 }
 
+/// Makes the outbox before there is mail for it, so that none is lost where it cannot be made, and none is kept in a
+/// directory of another user's making.
+pub(crate) fn make_outbox(mailer: &Mailer) -> Result<(), Failure> {
+    mailer.make_outbox().map_err(|error| {
+        Failure::new(
+            "Mail that no server takes cannot be kept",
+            "Make `embedded.data_dir` a directory that this user can write to, or name another one there.",
+        )
+        .because(error)
+    })
+}
+
 fn server(config: &Config, host: &str) -> Result<SmtpOptions, Failure> {
     let settings = &config.smtp;
     let login = match (settings.username.get(), password(config)?) {

@@ -38,6 +38,7 @@ impl Serve {
         };
         let verifier = trust.verifier(data.clock.clone())?;
         let mailer = mail::mailer(config, &config.embedded.data_dir, &data.clock)?;
+        mail::make_outbox(&mailer)?;
         let public = Public { url: public_url.clone(), allowed_origins: origins };
         let issuer = Beside::nothing();
         let router = planes::api(&data, config, verifier, mailer.clone(), public, issuer);

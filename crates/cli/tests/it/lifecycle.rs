@@ -187,7 +187,7 @@ fn assert_closed(installation: &Installation) {
         let path = installation.data_dir().join(path);
         path.metadata().unwrap().permissions().mode() & 0o777
     };
-    for directory in ["secrets", "secrets/issuer", "objects", "postgres", "run"] {
+    for directory in ["secrets", "secrets/issuer", "objects", "outbox", "postgres", "run"] {
         assert_eq!(mode(directory), 0o700, "{directory}");
     }
     for file in ["postgres-admin", "postgres-tenant", "postgres-control", "postgres-issuer", "s3-credentials"]

@@ -6,6 +6,7 @@ mod config;
 mod crashes;
 mod full_disk;
 mod lifecycle;
+mod pages;
 mod planes;
 mod refusals;
 mod support;

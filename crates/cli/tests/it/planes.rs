@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     os::unix::fs::PermissionsExt as _,
     process::{Child, Stdio},
 };
@@ -97,6 +98,23 @@ async fn serve_and_worker_refuse_privileged_logins_and_missing_settings() {
         assert!(refused.stderr.contains(&format!("The {what} login")), "{refused:?}");
         assert!(refused.stderr.contains("superuser"), "{refused:?}");
     }
+    // What is given is right but for the directory, whose parent is a file.
+    let mut program = deployment.installation.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let nowhere = deployment.installation.root().join("env/data");
+    program
+        .args(["--public-url", "http://127.0.0.1:1", "--metrics-listen", "off"])
+        .envs([("DATABASE_URL", &tenant), ("DATABASE_CONTROL_URL", &control)])
+        .envs([("SUPABASE_URL", "https://abc.supabase.co"), ("AWS_ACCESS_KEY_ID", "k")])
+        .envs([("AWS_SECRET_ACCESS_KEY", "s")])
+        .env("NOVELFOUNDRY_EMBEDDED_DATA_DIR", &nowhere)
+        .stderr(Stdio::piped());
+    let mut plane = Plane(program.spawn().unwrap());
+    assert_eq!(poll("the end", || plane.0.try_wait().unwrap()).code(), Some(2));
+    let mut said = String::new();
+    plane.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("Mail that no server takes cannot be kept"), "{said}");
+    assert!(said.contains(nowhere.join("outbox").to_str().unwrap()), "{said}");
+
     let missing = deployment.installation.run(&["serve", "--metrics-listen", "off"]);
     assert_eq!(missing.code, Some(2), "{missing:?}");
     assert!(missing.stderr.contains("is needed here and is not set"), "{missing:?}");
@@ -107,7 +125,9 @@ struct Plane(Child);
 
 impl Drop for Plane {
     fn drop(&mut self) {
-        send(self.0.id(), Signal::TERM);
+        if self.0.try_wait().unwrap().is_none() {
+            send(self.0.id(), Signal::TERM);
+        }
         let _ = self.0.wait();
     }
 }
@@ -117,21 +137,24 @@ async fn serve_and_worker_run_on_the_data_plane_of_another_process() {
     let installation = Installation::new();
     let up = installation.up(&[]);
     let shell = installation.run(&["env"]).stdout;
+    let data_dir = installation.root().join("not/yet");
     // A port that was free a moment ago; `serve` has to be told the one that clients use.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = |command: &str| {
         let mut sh = std::process::Command::new("sh");
         let program = env!("CARGO_BIN_EXE_novelfoundry");
+        let data_dir = data_dir.display();
         installation.prepare(&mut sh);
         sh.arg("-c")
             .arg(format!(
-                "{shell}\nexec '{program}' {command} --listen 127.0.0.1:{port} --metrics-listen off"
+                "{shell}\nNOVELFOUNDRY_EMBEDDED_DATA_DIR='{data_dir}' exec '{program}' {command} --listen 127.0.0.1:{port} --metrics-listen off"
             ))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Plane(sh.spawn().unwrap())
     };
     let mut plane = start("serve");
+    let outbox = data_dir.join("outbox");
     let mut worker = start("worker");
     let token = up.sign_in("signup", "ben@example.com", "a long password").await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -145,6 +168,11 @@ async fn serve_and_worker_run_on_the_data_plane_of_another_process() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
     assert_eq!(answer.status(), 200, "a token of the other process's issuer is good here");
+    assert_eq!(
+        outbox.metadata().unwrap().permissions().mode() & 0o777,
+        0o700,
+        "it is made before there is mail"
+    );
     assert!(worker.0.try_wait().unwrap().is_none(), "the worker runs");
     for plane in [&mut plane, &mut worker] {
         send(plane.0.id(), Signal::TERM);

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Installation, Running, poll};
+use crate::support::{Installation, Running, checkout, ended, poll};
 
 /// Behind a reverse proxy of that name.
 const PUBLIC: [&str; 4] =
@@ -74,6 +74,7 @@ async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart
     let signup = json!({ "email": "anna@example.com", "password": "a long password" });
     let (status, _) = call(&up, &installation, "/auth/v1/signup", "", Some(&signup)).await;
     assert!((400..500).contains(&status), "nobody signs up by themselves: {status}");
+    journey_says_that_nobody_signs_up(&installation);
 
     let made = installation.run(&["user", "create", "anna@example.com"]);
     assert_eq!(made.code, Some(0), "{made:?}");
@@ -108,6 +109,21 @@ async fn off_loopback_the_operator_makes_accounts_whose_tokens_outlive_a_restart
     assert_eq!(up.summary, before);
     let (status, projects) = call(&up, &installation, "/v1/projects", &token, None).await;
     assert_eq!(status, 200, "a token of before is still good: {projects}");
+}
+
+fn journey_says_that_nobody_signs_up(installation: &Installation) {
+    if std::process::Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: there is no curl for script/journey");
+        return;
+    }
+    let state = std::fs::read(installation.data_dir().join("state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let mut script = std::process::Command::new(checkout().join("script/journey"));
+    script.arg(checkout().join("README.md")).env_remove("http_proxy");
+    let refused =
+        ended(script.env("NOVELFOUNDRY_URL", format!("http://{}", state["listen"].as_str().unwrap())));
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("next: this installation admits only"), "{refused:?}");
 }
 
 /// Makes berta's account with the password of standard input.

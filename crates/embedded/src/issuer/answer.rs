@@ -38,7 +38,7 @@ refusals! {
     INVALID_EMAIL BAD_REQUEST "validation_failed" "Unable to validate email address: invalid format";
     NO_PASSWORD BAD_REQUEST "validation_failed" "Signup requires a valid password";
     LONG_PASSWORD UNPROCESSABLE_ENTITY "validation_failed" "Password cannot be longer than 1024 bytes";
-    INVALID_METADATA BAD_REQUEST "validation_failed" "data must be an object of at most 4096 bytes without NUL characters";
+    INVALID_METADATA BAD_REQUEST "validation_failed" "data must be an object of at most 4096 bytes, numbers written out, without NUL characters";
     INVALID_CHALLENGE BAD_REQUEST "validation_failed" "code_challenge must be 43 to 128 of A-Z a-z 0-9 - . _ ~ with code_challenge_method s256 or plain";
     INVALID_VERIFICATION BAD_REQUEST "validation_failed" "Only type recovery with a token_hash can be verified here";
     INVALID_FORM BAD_REQUEST "validation_failed" "The form is not complete";
@@ -65,6 +65,7 @@ refusals! {
     USER_NOT_FOUND NOT_FOUND "user_not_found" "User not found";
     NOT_FOUND NOT_FOUND "not_found" "There is nothing at this address";
     METHOD_NOT_ALLOWED METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here";
+    SLOW_BODY REQUEST_TIMEOUT "request_timeout" "The request did not arrive in time, please retry";
     TIMEOUT GATEWAY_TIMEOUT "request_timeout" "Processing this request timed out, please retry after a moment";
     UNAVAILABLE SERVICE_UNAVAILABLE "unexpected_failure" "The service is unavailable, please retry after a moment";
     UNEXPECTED INTERNAL_SERVER_ERROR "unexpected_failure" "Unexpected failure, please check server logs for more information";
@@ -109,6 +110,10 @@ impl AuthError {
         UNEXPECTED
     }
 }
+
+/// Goes with the answer that a refusal was made, so that another can be made of it.
+#[derive(Clone, Debug)]
+pub(super) struct Refused(pub(super) AuthError);
 
 /// An outage is worth repeating the request for; only a defect is a 500.
 impl From<DbError> for AuthError {
@@ -160,6 +165,7 @@ impl IntoResponse for AuthError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(Refused(self));
         response
     }
 }

@@ -62,7 +62,9 @@ pub enum AccountError {
     #[error("the password must have at least 8 characters and at most 1024 bytes")]
     Password,
     /// The metadata is too large or holds what the database cannot keep.
-    #[error("the metadata must be an object of at most 4096 bytes of JSON without NUL characters")]
+    #[error(
+        "the metadata must be an object of at most 4096 bytes of JSON, numbers written out, without NUL characters"
+    )]
     Metadata,
     /// The address has an account.
     #[error("an account with this e-mail address exists")]

@@ -92,7 +92,11 @@ impl Issuer {
         let (normalised, now) = (email.normalised.expose(), options.clock.now());
         let person = queries::set_disabled(db, normalised, disabled, now).await?;
         let user_id = person.ok_or(AccountError::Unknown)?;
-        tracing::info!(%user_id, disabled, "the operator shut or opened an account");
+        if disabled {
+            tracing::info!(%user_id, "the operator shut an account");
+        } else {
+            tracing::info!(%user_id, "the operator opened an account again");
+        }
         Ok(user_id)
     }
 }

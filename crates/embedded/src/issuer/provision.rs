@@ -34,9 +34,24 @@ impl Issuer {
 /// Says whether the database can keep the metadata and tokens can carry it.
 pub(super) fn check_metadata(metadata: &Map<String, Value>) -> Result<(), AccountError> {
     let bytes = serde_json::to_vec(metadata).map_err(|_| AccountError::Metadata)?.len();
-    let fits = bytes <= MAX_METADATA_BYTES
+    let zeros: usize = metadata.values().map(zeros).sum();
+    let fits = bytes + zeros <= MAX_METADATA_BYTES
         && metadata.iter().all(|(name, value)| !name.contains('\0') && has_no_nul(value));
     fits.then_some(()).ok_or(AccountError::Metadata)
+}
+
+/// Counts what the numbers in a value take besides when they are written out: the database keeps `1e300` as 301 digits.
+fn zeros(value: &Value) -> usize {
+    match value {
+        // What is no floating-point number is written out.
+        Value::Number(number) => number
+            .as_f64()
+            .filter(|_| number.is_f64())
+            .map_or(0, |float| float.to_string().len().saturating_sub(number.to_string().len())),
+        Value::Array(items) => items.iter().map(zeros).sum(),
+        Value::Object(members) => members.values().map(zeros).sum(),
+        Value::Null | Value::Bool(_) | Value::String(_) => 0,
+    }
 }
 
 fn has_no_nul(value: &Value) -> bool {
@@ -112,5 +127,9 @@ mod tests {
         assert!(!check(json!({"deep": [{"a": {"b\u{0}": 1}}]})));
         assert!(check(json!({"a": "x".repeat(MAX_METADATA_BYTES - 8)})));
         assert!(!check(json!({"a": "x".repeat(MAX_METADATA_BYTES - 7)})));
+        assert!(check(json!({"a": vec![0.5; 900]})), "what is not long is not counted twice");
+        assert!(!check(json!({"deep": [{"a": vec![1e308; 14]}]})));
+        assert!(!check(json!({"a": vec![-1e-308; 14]})));
+        assert!(!check(json!({"a": vec![5e-324; 13]})));
     }
 }

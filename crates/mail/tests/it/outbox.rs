@@ -49,6 +49,46 @@ async fn an_outbox_that_cannot_be_written_is_told_and_a_removed_one_made_again()
 }
 
 #[tokio::test]
+async fn an_outbox_is_made_before_there_is_mail() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = directory.path().join("not/yet/outbox");
+    let mailer = Mailer::open(options(&outbox)).unwrap();
+    for _ in 0..2 {
+        mailer.make_outbox().unwrap();
+        assert_eq!((mode(&directory.path().join("not/yet")), mode(&outbox)), (0o700, 0o700));
+    }
+    mailer.send(&message()).await.unwrap();
+    assert_eq!(kept(&outbox).len(), 1, "looking whether it can be written to leaves nothing");
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for outbox in [file.clone(), file.join("outbox")] {
+        let refused = Mailer::open(options(&outbox)).unwrap().make_outbox();
+        assert!(matches!(&refused, Err(MailError::Outbox { path, .. }) if *path == outbox), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_outbox_that_is_open_to_others_is_closed_and_a_link_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = directory.path().join("outbox");
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&outbox, &link).unwrap();
+    std::fs::create_dir(&outbox).unwrap();
+    let open = || std::fs::set_permissions(&outbox, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mailer = Mailer::open(options(&outbox)).unwrap();
+    open();
+    mailer.send(&message()).await.unwrap();
+    assert_eq!(mode(&outbox), 0o700);
+    open();
+    mailer.make_outbox().unwrap();
+    assert_eq!(mode(&outbox), 0o700);
+    open();
+    let linked = Mailer::open(options(&link)).unwrap();
+    assert!(linked.make_outbox().is_err() && linked.send(&message()).await.is_err());
+    assert_eq!((mode(&outbox), kept(&outbox).len()), (0o755, 1));
+}
+
+#[tokio::test]
 async fn an_outbox_that_nobody_reads_fills_no_disk() {
     let directory = tempfile::tempdir().unwrap();
     for index in 0..9_999 {

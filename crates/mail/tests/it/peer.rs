@@ -21,6 +21,8 @@ pub(crate) struct Manners {
     pub(crate) instead: Option<(&'static str, &'static str, usize)>,
     /// The command that it leaves without an answer.
     pub(crate) silent_at: Option<&'static str>,
+    /// How many letters it takes without saying so.
+    pub(crate) untold: usize,
 }
 
 pub(crate) struct Peer {
@@ -127,7 +129,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await?;
                 let letter = letter(&mut stream).await?;
-                told.lock().unwrap().letters.push(letter);
+                let taken = {
+                    let mut told = told.lock().unwrap();
+                    told.letters.push(letter);
+                    told.letters.len()
+                };
+                if taken <= manners.untold {
+                    continue;
+                }
                 "250 taken".to_owned()
             }
             "QUIT" => {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use novelfoundry_core::Secret;
-use novelfoundry_mail::{Encryption, MailError, Mailer, Sent};
+use novelfoundry_mail::{Encryption, MailError, Mailer, Message, Sent};
 
 use crate::{
     kept, message, options,
@@ -141,6 +141,52 @@ async fn a_server_that_says_nothing_is_given_up() {
     let manners = Manners { silent_at: Some("QUIT"), ..Manners::default() };
     let fixture = Fixture::start(manners).await;
     assert_eq!(fixture.mailer.send(&message()).await.unwrap(), Sent::Accepted);
+}
+
+/// Returns the headers by which a reader tells messages apart.
+fn identity(letter: &str) -> Vec<&str> {
+    let marks = ["Message-ID:", "Date:"];
+    letter.lines().filter(|line| marks.iter().any(|mark| line.starts_with(mark))).collect()
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_the_same_message() {
+    for untold in [2, 3] {
+        let manners = Manners { untold, ..Manners::default() };
+        let fixture = Fixture::with(manners, |options| options.deadline = Duration::from_millis(200)).await;
+        fixture.mailer.post(ready(Some(message()))).unwrap();
+        fixture.mailer.close(PATIENCE).await;
+        let (letters, kept) = (fixture.peer.letters(), fixture.kept());
+        assert_eq!((letters.len(), kept.len()), (3, untold - 2));
+        assert_eq!(identity(&letters[0]).len(), 2, "{letters:?}");
+        for letter in letters.iter().chain(&kept) {
+            assert_eq!(identity(letter), identity(&letters[0]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_not_repeated() {
+    let manners =
+        Manners { instead: Some(("RCPT", "no anna@example.com here", usize::MAX)), ..Manners::default() };
+    let fixture = Fixture::start(manners).await;
+    let error = fixture.mailer.send(&message()).await.unwrap_err();
+    assert!(matches!(error, MailError::Unreachable(_)), "{error:?}");
+    let told = format!("{error:?} {}", novelfoundry_core::report(&error));
+    assert!(!told.contains("anna") && told.contains("no answer that can be read"), "{told}");
+}
+
+#[tokio::test]
+async fn an_address_that_the_server_cannot_write_is_told_and_not_tried_again() {
+    let fixture = Fixture::start(Manners::default()).await;
+    let message = || Message { to: "änne@example.com".to_owned(), ..message() };
+    let error = fixture.mailer.send(&message()).await.unwrap_err();
+    assert!(matches!(error, MailError::Incapable), "{error:?}");
+    let hellos = || fixture.peer.commands().iter().filter(|command| command.starts_with("EHLO")).count();
+    let before = hellos();
+    fixture.mailer.post(ready(Some(message()))).unwrap();
+    fixture.mailer.close(PATIENCE).await;
+    assert_eq!((hellos() - before, fixture.kept().len()), (1, 1));
 }
 
 #[tokio::test]

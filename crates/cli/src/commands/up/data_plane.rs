@@ -68,6 +68,7 @@ impl DataPlane {
         }
         .open(Arc::clone(&clock))?;
         let mailer = mail::mailer(config, &data_dir, &clock)?;
+        mail::make_outbox(&mailer)?;
         let mut options = issuer_options(context, secrets, addresses, &clock, &ids)?;
         options.mailer = Some(mailer.clone());
         let sign_up = options.sign_up;

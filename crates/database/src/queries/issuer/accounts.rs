@@ -109,34 +109,55 @@ impl FromRow for Text {
 
 static USER_METADATA: Query = query!(
     "issuer.user_metadata",
-    [UUID],
-    "select user_metadata::text as user_metadata
-       from issuer.accounts
-      where user_id = $1"
+    [UUID, UUID],
+    "select a.user_metadata::text as user_metadata
+       from issuer.sessions s
+       join issuer.accounts a on a.user_id = s.user_id
+      where s.session_id = $2 and s.user_id = $1 and s.revoked_at is null"
 );
 
-/// Reads what a person says of themselves, as the database writes it.
-pub async fn user_metadata(db: &IssuerDb, user: UserId) -> Result<Option<String>, DbError> {
-    let found: Option<Text> = optional(&db.query(&USER_METADATA, parameters![user.as_uuid()]).await?)?;
+/// Reads what a person says of themselves, as the database writes it; `None` where that session of theirs has ended.
+pub async fn user_metadata(
+    db: &IssuerDb,
+    user: UserId,
+    session: SessionId,
+) -> Result<Option<String>, DbError> {
+    let values = parameters![user.as_uuid(), session.as_uuid()];
+    let found: Option<Text> = optional(&db.query(&USER_METADATA, values).await?)?;
     Ok(found.map(|text| text.0))
 }
 
 static REPLACE_USER_METADATA: Query = query!(
     "issuer.replace_user_metadata",
-    [UUID, TEXT, JSONB],
-    "update issuer.accounts
+    [UUID, TEXT, JSONB, UUID],
+    "with present as (
+       select a.user_id
+         from issuer.accounts a
+        where a.user_id = $1
+          for no key update
+     ), living as (
+       select s.user_id
+         from present p
+         join issuer.sessions s on s.user_id = p.user_id
+        where s.session_id = $4 and s.revoked_at is null
+          for share of s
+     )
+     update issuer.accounts a
         set user_metadata = $3
-      where user_id = $1 and user_metadata::text = $2
-     returning user_metadata::text as user_metadata"
+       from living l
+      where a.user_id = l.user_id and a.user_metadata::text = $2
+     returning a.user_metadata::text as user_metadata"
 );
 
-/// Puts metadata in the place of what [`user_metadata`] read; false where that has changed since.
+/// Puts metadata in the place of what [`user_metadata`] read; false where that has changed, or the session ended, since.
+/// The account is locked before the session, as whoever ends sessions does.
 pub async fn replace_user_metadata(
     db: &IssuerDb,
     user: UserId,
+    session: SessionId,
     read: String,
     metadata: Value,
 ) -> Result<bool, DbError> {
-    let values = parameters![user.as_uuid(), read, metadata];
+    let values = parameters![user.as_uuid(), read, metadata, session.as_uuid()];
     Ok(!db.query(&REPLACE_USER_METADATA, values).await?.is_empty())
 }

@@ -14,17 +14,19 @@ use std::time::Duration;
 
 use axum::{
     Router,
+    body::Body,
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use novelfoundry_http::Watched;
 use tower_http::cors::CorsLayer;
 
 use super::{
     Issuer,
-    answer::{METHOD_NOT_ALLOWED, NOT_FOUND, TIMEOUT},
+    answer::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SLOW_BODY, TIMEOUT},
 };
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -36,7 +38,7 @@ pub(super) fn router(issuer: &Issuer) -> Router {
         .route("/token", post(token::handler))
         .route("/user", get(user::handler).put(user::update))
         .route("/recover", post(recover::handler))
-        .route("/verify", get(verify::show).post(verify::handler))
+        .route(verify::PATH, get(verify::show).post(verify::handler))
         .route("/logout", post(sign_out::handler))
         .route("/.well-known/jwks.json", get(discovery::key_set))
         .route("/health", get(discovery::health))
@@ -50,12 +52,25 @@ pub(super) fn router(issuer: &Issuer) -> Router {
     Router::new().nest("/auth/v1", routes)
 }
 
-/// Ends a request at its deadline, and keeps answers out of caches unless they say otherwise.
+/// Ends a request at its deadline, tells people by a page why they are refused, and keeps answers out of caches unless
+/// they say otherwise.
 async fn bounded(State(issuer): State<Issuer>, request: Request, next: Next) -> Response {
+    let is_for_people = verify::is_for_people(&request);
+    let (parts, body) = request.into_parts();
+    let (body, arrival) = Watched::new(body);
+    let request = Request::from_parts(parts, Body::new(body));
     let mut response = match tokio::time::timeout(issuer.0.options.deadline, next.run(request)).await {
         Ok(response) => response,
+        Err(_) if arrival.is_awaited() => SLOW_BODY.into_response(),
         Err(_) => TIMEOUT.into_response(),
     };
+    if is_for_people && let Some(Refused(error)) = response.extensions().get() {
+        response = page::refusal(error);
+    }
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
+        // What is still to come of the request is no other request's beginning.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

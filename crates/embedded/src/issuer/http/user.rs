@@ -2,7 +2,7 @@
 //! says of themselves.
 
 use axum::extract::State;
-use novelfoundry_core::{Secret, UserId};
+use novelfoundry_core::Secret;
 use novelfoundry_database::issuer::{self as queries, SignedIn};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -77,15 +77,21 @@ pub(super) async fn update(
         }
         None => None,
     };
-    if let Some(data) = body.data.filter(|data| !data.is_empty()) {
-        issuer.merge_metadata(bearer.user_id, &data).await?;
-    }
+    let data = body.data.filter(|data| !data.is_empty());
+    let Bearer { user_id, session_id, .. } = bearer;
     if let Some(hash) = hash {
-        let Bearer { user_id, session_id, .. } = bearer;
+        // What is refused for its metadata changes no password.
+        if let Some(data) = &data {
+            merged(&issuer.metadata(bearer).await?, data)?;
+        }
         if !queries::set_password(db, user_id, &hash, session_id, options.clock.now()).await? {
             return Err(SESSION_GONE);
         }
         tracing::info!(%user_id, %session_id, "password changed; all other sessions ended");
+    }
+    // Last, since only a session that lives may change anything, and the password's change ends others.
+    if let Some(data) = data {
+        issuer.merge_metadata(bearer, &data).await?;
     }
     Ok(axum::Json(session::user(&issuer.who(bearer).await?.account)))
 }
@@ -97,25 +103,36 @@ impl Issuer {
         if who.account.is_disabled() { Err(USER_BANNED) } else { Ok(who) }
     }
 
-    /// Puts members in, and takes those out that are null.
-    async fn merge_metadata(&self, user: UserId, data: &Map<String, Value>) -> Result<(), AuthError> {
-        let db = &self.0.db;
+    /// Reads what the person says of themselves, as the database writes it, while the session lives.
+    async fn metadata(&self, bearer: Bearer) -> Result<String, AuthError> {
+        let found = queries::user_metadata(&self.0.db, bearer.user_id, bearer.session_id).await?;
+        found.ok_or(SESSION_GONE)
+    }
+
+    async fn merge_metadata(&self, bearer: Bearer, data: &Map<String, Value>) -> Result<(), AuthError> {
+        let Bearer { user_id, session_id, .. } = bearer;
         for _ in 0..ATTEMPTS {
-            let read = queries::user_metadata(db, user).await?.ok_or(SESSION_GONE)?;
-            let mut merged: Map<String, Value> =
-                serde_json::from_str(&read).map_err(|error| AuthError::defect(&error))?;
-            for (name, value) in data {
-                if value.is_null() {
-                    merged.remove(name);
-                } else {
-                    merged.insert(name.clone(), value.clone());
-                }
-            }
-            provision::check_metadata(&merged)?;
-            if queries::replace_user_metadata(db, user, read, Value::Object(merged)).await? {
+            let read = self.metadata(bearer).await?;
+            let merged = merged(&read, data)?;
+            if queries::replace_user_metadata(&self.0.db, user_id, session_id, read, merged).await? {
                 return Ok(());
             }
         }
         Err(UNAVAILABLE)
     }
+}
+
+/// Puts members in, and takes those out that are null.
+fn merged(present: &str, data: &Map<String, Value>) -> Result<Value, AuthError> {
+    let mut merged: Map<String, Value> =
+        serde_json::from_str(present).map_err(|error| AuthError::defect(&error))?;
+    for (name, value) in data {
+        if value.is_null() {
+            merged.remove(name);
+        } else {
+            merged.insert(name.clone(), value.clone());
+        }
+    }
+    provision::check_metadata(&merged)?;
+    Ok(Value::Object(merged))
 }

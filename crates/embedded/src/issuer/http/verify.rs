@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use novelfoundry_core::Secret;
 use novelfoundry_database::issuer::RecoveryKind;
 use serde::Deserialize;
@@ -29,6 +29,8 @@ use super::{
     page,
 };
 
+/// The path below the issuer's.
+pub(super) const PATH: &str = "/verify";
 const RECOVERY: &str = "recovery";
 
 /// What a link carries, and what the forms of its pages post.
@@ -47,14 +49,20 @@ struct Body {
     token_hash: Option<Secret>,
 }
 
+/// Tells whether a browser asks for a person, who is to be answered by a page whatever goes wrong.
+pub(super) fn is_for_people(request: &Request) -> bool {
+    let is_shown = matches!(*request.method(), Method::GET | Method::HEAD);
+    request.uri().path() == PATH && (is_shown || is_form(request.headers()))
+}
+
 /// `GET /verify`
 pub(super) async fn show(
     State(issuer): State<Issuer>,
     _: Client,
     link: Result<Query<Link>, QueryRejection>,
-) -> Response {
-    let Ok(Query(link)) = link else { return page::refusal(&INVALID_FORM) };
-    issuer.show(&link).await.unwrap_or_else(|error| page::refusal(&error))
+) -> Result<Response, AuthError> {
+    let Query(link) = link.map_err(|_| INVALID_FORM)?;
+    issuer.show(&link).await
 }
 
 /// `POST /verify`: a form of this program's pages, or JSON.
@@ -65,11 +73,8 @@ pub(super) async fn handler(
 ) -> Result<Response, AuthError> {
     issuer.0.limiters.credentials_by_address.check(client.0)?;
     if is_form(request.headers()) {
-        let Ok(body) = Bytes::from_request(request, &issuer).await else {
-            return Ok(page::refusal(&INVALID_FORM));
-        };
-        let followed = Box::pin(issuer.follow(form(&body))).await;
-        return Ok(followed.unwrap_or_else(|error| page::refusal(&error)));
+        let body = Bytes::from_request(request, &issuer).await.map_err(|_| INVALID_FORM)?;
+        return Box::pin(issuer.follow(form(&body))).await;
     }
     let Json(body) = Json::<Body>::from_request(request, &issuer).await?;
     if body.r#type.as_deref() != Some(RECOVERY) {
@@ -113,7 +118,7 @@ impl Issuer {
             Some(redirect) if is_good => page::go_on(&token, &redirect),
             Some(redirect) => see_other(&redirect.with_error(&LINK_EXPIRED)),
             None if is_good => page::new_password(&token, None),
-            None => page::refusal(&LINK_EXPIRED),
+            None => return Err(LINK_EXPIRED),
         })
     }
 
@@ -152,6 +157,6 @@ impl Issuer {
 }
 
 fn see_other(address: &str) -> Response {
-    let Ok(address) = HeaderValue::from_str(address) else { return page::refusal(&UNEXPECTED) };
+    let Ok(address) = HeaderValue::from_str(address) else { return UNEXPECTED.into_response() };
     (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response()
 }

@@ -79,7 +79,7 @@ async fn a_token_says_what_supabase_s_says() {
 async fn the_largest_metadata_still_makes_a_token_that_the_api_takes() {
     let fixture = Fixture::start().await;
     let email = format!("{}@{}.example", "a".repeat(64), ["b".repeat(59).as_str(); 3].join("."));
-    let data = json!({"a": "\u{1}".repeat(679), "n": 1e300});
+    let data = json!({"a": "\u{1}".repeat(681)});
     assert!((4090..=4096).contains(&data.to_string().len()));
     let body = json!({"email": email, "password": PASSWORD, "data": data});
     let session = fixture.post("/signup", &body).await.ok();

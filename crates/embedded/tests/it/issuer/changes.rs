@@ -101,7 +101,7 @@ async fn metadata_is_merged_and_in_the_next_token() {
     assert_eq!(refreshed["user"]["user_metadata"], expected);
     assert_eq!(fixture.put_user(&session, &json!({"data": {}})).await.ok()["user_metadata"], expected);
 
-    let fill = json!({"data": {"big": "x".repeat(3900)}});
+    let fill = json!({"data": {"big": "x".repeat(3600)}});
     fixture.put_user(&session, &fill).await.ok();
     fixture
         .put_user(&session, &json!({"data": {"more": "x".repeat(300)}}))
@@ -120,6 +120,54 @@ async fn metadata_is_merged_and_in_the_next_token() {
     let user = fixture.user(session).await.ok();
     let metadata = &user["user_metadata"];
     assert_eq!((&metadata["k0"], &metadata["k1"], &metadata["k2"]), (&json!(0), &json!(1), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_meanwhile_changes_nothing() {
+    let fixture = Fixture::start().await;
+    let session = fixture.sign_up(ANNA).await;
+    let state = "select user_metadata::text || password_hash from issuer.accounts";
+    let before = fixture.value(state).await;
+    for body in [json!({"data": {"a": 1}}), json!({"data": {"a": 1}, "password": NEW})] {
+        let holder = fixture.database.connect_as(&fixture.database.admin).await.unwrap();
+        holder.batch_execute("begin; update issuer.accounts set last_sign_in_at = now()").await.unwrap();
+        let waits = async {
+            // Whoever changes the account waits for the other transaction, which ends the session.
+            let waiting = "select count(*) from pg_locks l
+                             join pg_stat_activity a on a.pid = l.pid
+                            where not l.granted and a.datname = current_database()";
+            let begun = std::time::Instant::now();
+            while fixture.value(waiting).await.as_deref() == Some("0") {
+                assert!(begun.elapsed() < Duration::from_secs(30), "nobody waits");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let end = "update issuer.sessions set revoked_at = now(); commit";
+            holder.batch_execute(end).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(fixture.put_user(&session, &body), waits);
+        answer.is(403, "session_not_found");
+        assert_eq!(fixture.value(state).await, before, "{body}");
+        let open = "update issuer.sessions set revoked_at = null returning 1";
+        assert_eq!(fixture.value(open).await.as_deref(), Some("1"));
+    }
+    let both = json!({"data": {"a": 1}, "password": NEW});
+    assert_eq!(fixture.put_user(&session, &both).await.ok()["user_metadata"], json!({"a": 1}));
+    fixture.sign_in_with(ANNA, NEW).await.ok();
+}
+
+#[tokio::test]
+async fn metadata_is_measured_as_it_is_stored() {
+    let fixture = Fixture::start().await;
+    let session = fixture.sign_up(ANNA).await;
+    for number in [1e308, -1e308, 1e-300, f64::MIN_POSITIVE] {
+        let big = json!({"data": {"a": vec![number; 500]}});
+        fixture.put_user(&session, &big).await.is(400, "validation_failed");
+    }
+    let fits = json!({"data": {"a": vec![1e300; 13]}});
+    fixture.put_user(&session, &fits).await.ok();
+    let stored = "select length(user_metadata::text) <= 4096 from issuer.accounts";
+    assert_eq!(fixture.value(stored).await.as_deref(), Some("t"));
+    fixture.put_user(&session, &json!({"data": {"a": vec![1e300; 14]}})).await.is(400, "validation_failed");
 }
 
 #[tokio::test]

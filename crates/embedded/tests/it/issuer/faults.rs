@@ -75,18 +75,42 @@ async fn a_token_survives_the_restart_of_its_issuer() {
     assert_eq!(refresh.send().await.unwrap().status(), 200);
 }
 
-#[tokio::test]
-async fn a_body_that_never_ends_is_given_up() {
+/// Sends a head and a little of the body, and returns all that is answered until the connection is closed.
+async fn half_a_request(fixture: &Fixture, path: &str, kind: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let fixture = Fixture::with(|options| options.deadline = Duration::from_millis(200)).await;
     let address = fixture.url.trim_start_matches("http://").trim_end_matches("/auth/v1");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head = "POST /auth/v1/signup HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let head = format!(
+        "POST /auth/v1{path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: 100\r\n\r\n{{"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let read =
-        tokio::time::timeout(Duration::from_secs(20), stream.read(&mut answer)).await.unwrap().unwrap();
-    let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
-    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
-    assert!(answer.contains("request_timeout"), "{answer}");
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up_and_is_the_client_s_fault() {
+    let fixture = Fixture::with(|options| options.deadline = Duration::from_millis(200)).await;
+    let answer = half_a_request(&fixture, "/signup", "application/json").await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
+    let page = half_a_request(&fixture, "/verify", "application/x-www-form-urlencoded").await;
+    assert!(page.starts_with("HTTP/1.1 408 ") && page.contains("<h1>That did not work</h1>"), "{page}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_itself_says_so() {
+    let fixture = Fixture::with(|options| options.deadline = Duration::from_secs(1)).await;
+    fixture.sign_up("anna@example.com").await;
+    let holder = fixture.database.connect_as(&fixture.database.admin).await.unwrap();
+    holder.batch_execute("begin; lock table issuer.accounts in access exclusive mode").await.unwrap();
+    fixture.sign_in("anna@example.com").await.is(504, "request_timeout");
+    holder.batch_execute("rollback").await.unwrap();
+    holder.batch_execute("begin; lock table issuer.recoveries in access exclusive mode").await.unwrap();
+    let link = format!("{}/verify?type=recovery&token={}", fixture.url, "0".repeat(64));
+    let page = fixture.http.get(link).send().await.unwrap();
+    assert_eq!(page.status(), 504);
+    assert!(page.text().await.unwrap().contains("<h1>That did not work</h1>"));
+    holder.batch_execute("rollback").await.unwrap();
 }

@@ -302,9 +302,14 @@ async fn the_log_names_people_by_their_ids_only() {
     fixture.put_user(&refreshed, &json!({"password": "another passphrase"})).await.ok();
     fixture.pass(Duration::from_mins(1));
     fixture.refresh(&session["refresh_token"]).await.is(400, "refresh_token_already_used");
+    fixture.set_disabled("anna@example.com", true).await;
+    fixture.set_disabled("anna@example.com", false).await;
     let text_of_log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(text_of_log.contains(text(&session["user"]["id"])), "{text_of_log}");
     assert!(text_of_log.contains("used again"), "{text_of_log}");
+    for done in ["the operator shut an account", "the operator opened an account again"] {
+        assert_eq!(text_of_log.matches(done).count(), 1, "{text_of_log}");
+    }
     let signature =
         |session: &serde_json::Value| text(&session["access_token"]).rsplit('.').next().unwrap().to_owned();
     for secret in [

@@ -212,6 +212,34 @@ async fn the_page_sets_a_password_and_ends_every_session() {
 }
 
 #[tokio::test]
+async fn a_person_is_refused_by_a_page() {
+    let limit = Limit::new(1, Duration::from_secs(500));
+    let fixture = Fixture::with(|options| options.limits.credentials_by_address = limit).await;
+    let form = [("type", "recovery"), ("token", "x")];
+    let is_page = |answer: &Answer, status: u16| {
+        assert_eq!(answer.status.as_u16(), status, "{answer:?}");
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        assert!(answer.text.contains("<h1>"), "{answer:?}");
+    };
+    is_page(&submit(&fixture, &form).await, 403);
+    let limited = submit(&fixture, &form).await;
+    is_page(&limited, 429);
+    assert!(limited.headers.contains_key("retry-after"));
+    verify(&fixture, "x").await.is(429, "over_request_rate_limit");
+
+    let fixture = Fixture::with(|options| options.limits.requests_by_address = limit).await;
+    fixture.post("/recover", &json!({})).await.is(400, "validation_failed");
+    let link = format!("{}/verify?type=recovery&token={}", fixture.url, "0".repeat(64));
+    is_page(&get(&fixture, &link).await, 429);
+    is_page(&submit(&fixture, &form).await, 429);
+    verify(&fixture, "x").await.is(429, "over_request_rate_limit");
+    fixture.post("/recover", &json!({})).await.is(429, "over_request_rate_limit");
+    let large = "x".repeat(20_000);
+    let fixture = start().await;
+    is_page(&submit(&fixture, &[("password", large.as_str())]).await, 400);
+}
+
+#[tokio::test]
 async fn a_page_of_an_allowed_origin_is_given_the_session() {
     let fixture = start().await;
     let before = fixture.sign_in(ANNA).await.ok();
