@@ -107,6 +107,14 @@ impl Mailer {
         self.0.outbox.make()
     }
 
+    /// Connects to the server and logs in, and sends nothing; false where no server is set.
+    pub async fn check(&self) -> Result<bool, MailError> {
+        match &self.0.smtp {
+            Some(smtp) => smtp.check().await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// Sends a message and waits until the server or the disk has it.
     pub async fn send(&self, message: &Message) -> Result<Sent, MailError> {
         let letter = message.compose(&self.0.from, self.0.clock.now())?;

@@ -83,7 +83,21 @@ impl Smtp {
         Ok(())
     }
 
+    /// Connects and logs in, and sends nothing.
+    pub(crate) async fn check(&self) -> Result<(), MailError> {
+        let greeted = tokio::time::timeout(self.deadline, self.greet()).await;
+        let mut connection = greeted.map_err(|_| MailError::TimedOut(self.deadline))??;
+        let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
+        Ok(())
+    }
+
     async fn converse(&self, letter: &lettre::Message) -> Result<AsyncSmtpConnection, MailError> {
+        let mut connection = self.greet().await?;
+        connection.send(letter.envelope(), &letter.formatted()).await.map_err(failed)?;
+        Ok(connection)
+    }
+
+    async fn greet(&self) -> Result<AsyncSmtpConnection, MailError> {
         let hello = ClientId::default();
         let implicit = self.tls.clone().filter(|_| self.encryption == Encryption::Implicit);
         let server = (self.host.as_str(), self.port);
@@ -106,7 +120,6 @@ impl Smtp {
                 status => MailError::Login(status.map(u16::from)),
             })?;
         }
-        connection.send(letter.envelope(), &letter.formatted()).await.map_err(failed)?;
         Ok(connection)
     }
 }

@@ -164,7 +164,23 @@ fn doctor_finds_nothing_wrong(installation: &Installation) {
         assert_eq!(verdict(part), "ok", "{part}");
     }
     assert!(findings.iter().any(|it| it["part"].as_str().unwrap().starts_with("preflight of http://")));
-    assert_eq!(verdict("backup"), "warn");
+    assert_eq!((verdict("backup"), verdict("mail")), ("warn".into(), "warn".into()));
+    // Nobody listens on port 1.
+    let smtp = [
+        "--smtp-host",
+        "127.0.0.1",
+        "--smtp-port",
+        "1",
+        "--smtp-from",
+        "a@example.com",
+        "--smtp-tls",
+        "none",
+    ];
+    let doctor = installation.run(&[&["doctor"][..], &smtp].concat());
+    assert!(
+        doctor.code == Some(1) && doctor.stdout.contains("127.0.0.1 on port 1 takes no mail"),
+        "{doctor:?}"
+    );
     let backup = |args: &[&str]| {
         let findings: Vec<Value> = serde_json::from_str(&installation.run(args).stdout).unwrap();
         findings.iter().find(|it| it["part"] == "backup").unwrap()["verdict"].clone()

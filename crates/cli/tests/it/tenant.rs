@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::Installation;
+use crate::support::{Installation, ended};
 
 const STORY: &[u8] = b"Chapter 1\n\nThe lamp went out.\n";
 
@@ -31,6 +31,13 @@ async fn the_operator_deletes_a_workspace_after_looking_at_it() {
     assert_eq!((rows("projects"), rows("revisions"), rows("analyses")), (1.into(), 1.into(), 1.into()));
     let words = installation.run(&["tenant", "delete", &id, "--dry-run"]);
     assert!(words.stdout.contains("billing_events") && words.stdout.contains("files"), "{words:?}");
+
+    // A shell may still have the lines of another installation's `env`.
+    let elsewhere = "postgres://novelfoundry_tenant:x@127.0.0.1:1/other";
+    let mut confused = installation.command(&["tenant", "delete", &id, "--yes"]);
+    let confused = ended(confused.env("DATABASE_URL", elsewhere));
+    assert_eq!(confused.code, Some(4), "{confused:?}");
+    assert!(confused.stderr.contains("names another database"), "{confused:?}");
 
     let unasked = installation.run(&["tenant", "delete", &id]);
     assert_eq!(unasked.code, Some(4), "{unasked:?}");

@@ -70,6 +70,12 @@ async fn a_password_is_given_and_a_wrong_one_told() {
             "{sent:?}"
         );
         assert_eq!(fixture.peer.letters().len(), usize::from(right));
+        let checked = fixture.mailer.check().await;
+        assert!(
+            matches!((&checked, right), (Ok(true), true) | (Err(MailError::Login(Some(535))), false)),
+            "{checked:?}"
+        );
+        assert_eq!(fixture.peer.letters().len(), usize::from(right), "asking sends nothing");
     }
     // One that knows no passwords is told none.
     let fixture = Fixture::with(Manners::default(), |options| {

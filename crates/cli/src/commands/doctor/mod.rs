@@ -4,6 +4,7 @@
 mod advice;
 mod database;
 mod issuer;
+mod mail;
 mod storage;
 
 use std::{fmt::Write as _, path::Path};
@@ -94,6 +95,8 @@ impl Doctor {
         findings.extend(database::look(&config).await);
         progress.step("asking the issuer");
         findings.extend(issuer::look(&config).await);
+        progress.step("asking the mail server");
+        findings.push(mail::look(&config).await);
         progress.step("asking the object store");
         findings.extend(storage::look(&config, self.storage).await);
         // The directory where an installation is by default says nothing of another data plane's backups.
