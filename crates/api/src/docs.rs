@@ -80,7 +80,7 @@ fn index(document: &Value) -> String {
             body,
             "<tr><td><span class=\"verb\">{verb}</span></td><td><a href=\"#{}\"><code>{path}</code></a></td><td>{}</td></tr>",
             text(&operation["operationId"]),
-            text(&operation["summary"])
+            markdown(text(&operation["summary"]))
         );
     }
     body.push_str("</table>");

@@ -37,12 +37,19 @@ pub(crate) struct Viewer {
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     owners: Mutex<HashMap<Uuid, Owner>>,
+    /// Texts that another workspace is shown too.
+    lent: Mutex<HashMap<Marker, usize>>,
     violations: Mutex<Vec<Violation>>,
 }
 
 impl Observer {
     pub(crate) fn introduce(&self, id: Uuid, owner: Owner) {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(id, owner);
+    }
+
+    /// Lets a workspace see a text of another's.
+    pub(crate) fn lend(&self, text: Marker, tenant: usize) {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner).insert(text, tenant);
     }
 
     pub(crate) fn report(&self, violation: Violation) {
@@ -64,7 +71,8 @@ impl Observer {
         };
         for marker in Marker::find(answer) {
             let own = marker.user == viewer.user && viewer.personal;
-            if !own && !may(Owner::Tenant(marker.tenant)) {
+            let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).get(&marker).copied();
+            if !own && lent != Some(viewer.tenant) && !may(Owner::Tenant(marker.tenant)) {
                 let text = format!("{viewer:?} was shown {marker} by {request}");
                 self.report(Violation::new(Class::ForeignShown, [], text));
             }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use novelfoundry_core::Role;
+use novelfoundry_core::{Operation, Role};
 use novelfoundry_testkit::Database;
 use tokio::sync::watch;
 
@@ -60,6 +60,8 @@ pub struct Report {
     pub unknown: usize,
     /// The faults that hit something.
     pub faults: usize,
+    /// The operations of the API that nobody asked for.
+    pub unused: Vec<&'static str>,
     /// How long the clients worked.
     pub took: Duration,
     /// Each violation with the events that have to do with it.
@@ -114,6 +116,7 @@ async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
         texts: Mutex::default(),
         clock: AtomicU64::new(1),
         serials: AtomicU64::new(FIRST_FREE_SERIAL),
+        used: Mutex::default(),
     };
     *shared.cast.lock().unwrap() = found(&shared).await;
     let tenants = shared.cast.lock().unwrap().tenants.clone();
@@ -151,9 +154,12 @@ async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
     }
     violations.extend(check(&cast, &events, &survey(&shared, &owners, true).await));
     violations.extend(shared.observer.take());
+    let used = shared.used.into_inner().unwrap();
     shared.system.stop().await;
     let classes = violations.iter().map(|violation| violation.class).collect();
-    (report(&events, hits, took, &violations), classes)
+    let unused = Operation::ALL.iter().filter(|operation| !used.contains(operation));
+    let unused = unused.map(|operation| operation.definition().id).collect();
+    (Report { unused, ..report(&events, hits, took, &violations) }, classes)
 }
 
 fn report(events: &[Event], faults: usize, took: Duration, violations: &[Violation]) -> Report {
@@ -166,6 +172,7 @@ fn report(events: &[Event], faults: usize, took: Duration, violations: &[Violati
         faults,
         took,
         violations: violations.iter().map(|violation| violation.with_events(events)).collect(),
+        unused: Vec::new(),
         smaller: None,
     }
 }

@@ -46,9 +46,12 @@ impl Sender {
     }
 }
 
+/// The longest address that SMTP carries.
+const MAX_ADDRESS_BYTES: usize = 254;
+
 /// Tells whether a text is an address that a message can be sent to.
 pub fn is_address(text: &str) -> bool {
-    text.parse::<Address>().is_ok() && !text.chars().any(char::is_control)
+    text.len() <= MAX_ADDRESS_BYTES && text.parse::<Address>().is_ok() && !text.chars().any(char::is_control)
 }
 
 impl Message {

@@ -84,10 +84,14 @@ fn workspaces(model: &Model, snapshot: &Snapshot, found: &mut Found) {
         };
         *times.entry(marker.serial).or_default() += 1;
         found.unless(times[&marker.serial] == 1, Class::Twice, *id, || format!("two workspaces {name}"));
-        let owner = model.cast.users[made.user];
-        let inside: Vec<_> = snapshot.members.iter().filter(|(tenant, ..)| tenant == id).collect();
-        found.unless(inside == [&(*id, owner, Role::Owner)], Class::ForeignRow, *id, || {
-            format!("the workspace {name} is not its maker's alone")
+        let founder = model.cast.users[made.user];
+        let inside = || snapshot.members.iter().filter(|(tenant, ..)| tenant == id);
+        let invited = |user: &Uuid| model.seats.get(&(*id, *user)).is_some_and(|seat| seat.may);
+        let right = inside().all(|(_, user, _)| *user == founder || invited(user))
+            && inside().any(|(_, user, _)| *user == founder)
+            && inside().any(|(.., role)| *role == Role::Owner);
+        found.unless(right, Class::ForeignRow, *id, || {
+            format!("the workspace {name} has not its maker, an owner and nobody uninvited")
         });
     }
     for (id, _) in model.made.iter().filter(|(_, made)| made.kind == Kind::Workspace) {

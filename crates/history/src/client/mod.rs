@@ -8,14 +8,14 @@ mod trespass;
 mod visit;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use novelfoundry_core::{Role, TenantId, UserId};
+use novelfoundry_core::{Operation, Role, TenantId, UserId};
 use reqwest::Method;
 use uuid::Uuid;
 
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) texts: Mutex<HashMap<Uuid, Marker>>,
     /// One clock for all: an event that ends before another starts has happened before it.
     pub(crate) clock: AtomicU64,
+    /// The operations that were asked for.
+    pub(crate) used: Mutex<HashSet<Operation>>,
     /// Serials beyond the plan's, for steps of people who are not in it.
     pub(crate) serials: AtomicU64,
 }

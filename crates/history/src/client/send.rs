@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use novelfoundry_core::Role;
+use novelfoundry_core::{Operation, Role};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -73,6 +73,22 @@ impl Reply {
     }
 }
 
+/// Finds the operation of a request.
+fn operation(method: &str, path: &str) -> Option<Operation> {
+    let path = path.split('?').next().unwrap_or(path);
+    let is_of = |row: &str| {
+        let (mut own, mut asked) = (row.split('/'), path.split('/'));
+        own.by_ref().zip(asked.by_ref()).all(|(own, asked)| own == asked || own.starts_with('{'))
+            && row.split('/').count() == path.split('/').count()
+    };
+    Operation::ALL
+        .iter()
+        .filter(|operation| operation.definition().method == method && is_of(operation.definition().path))
+        // `accept` is also what stands for an id.
+        .min_by_key(|operation| operation.definition().path.matches('{').count())
+        .copied()
+}
+
 struct Received {
     status: u16,
     version: Option<i32>,
@@ -93,6 +109,7 @@ impl Client<'_> {
 
     async fn send_within(&self, patience: Duration, request: Request) -> Reply {
         let line = format!("{} {}", request.method, request.path);
+        self.shared.used.lock().unwrap().extend(operation(request.method.as_str(), &request.path));
         let (is_change, personal, acts_first) =
             (request.method != Method::GET, request.personal, request.acts_first);
         let start = self.shared.tick();

@@ -87,8 +87,14 @@ impl<'a> Client<'a> {
         if self.role != Role::Owner {
             return self.must_fail(step, Request::post("/v1/invitations", json!({ "role": role }))).await;
         }
-        let Some(token) = self.invite(step, role).await else { return };
         let shared = self.shared;
+        for path in ["/v1/members", "/v1/invitations?limit=100"] {
+            self.send_aside(&shared.step(step), Request::new(Method::GET, path)).await;
+        }
+        if (step.pick / 128).is_multiple_of(2) {
+            self.withdraw(&shared.step(step), role).await;
+        }
+        let Some(token) = self.invite(step, role).await else { return };
         let mut guest = self.guest(shared.newcomer(Owner::Tenant(self.tenant)), role, self.tenant);
         if (step.pick / 2).is_multiple_of(4) {
             let mut rival = self.guest(shared.newcomer(Owner::Tenant(self.tenant)), role, self.tenant);
@@ -114,12 +120,51 @@ impl<'a> Client<'a> {
         self.receive(step, guest).await;
     }
 
+    /// Invites somebody and takes it back: they come too late.
+    async fn withdraw(&mut self, step: &Step, role: Role) {
+        let shared = self.shared;
+        let body = json!({ "role": role });
+        let kind = Kind::Invitation;
+        let Some(made) = self.create(step, kind, "/v1/invitations".into(), body, Vec::new()).await else {
+            return;
+        };
+        let (Some(id), Some(link)) = (made["invitation_id"].as_str(), made["link"].as_str()) else { return };
+        let request = || Request::new(Method::DELETE, format!("/v1/invitations/{id}"));
+        if !self.insist(&shared.step(step), request, || What::Other).await.is_done() {
+            return;
+        }
+        let guest = self.guest(shared.newcomer(Owner::Tenant(self.tenant)), role, self.tenant);
+        let body = json!({ "token": link.split("#token=").nth(1) });
+        let late = Request { personal: true, ..Request::post("/v1/invitations/accept", body) };
+        guest.must_fail(&shared.step(step), late).await;
+    }
+
+    /// Hands the workspace over to somebody who comes for that, and hands it back.
+    async fn lend(&mut self, step: &Step) {
+        let shared = self.shared;
+        let Some(token) = self.invite(&shared.step(step), Role::Editor).await else { return };
+        let mut guest = self.guest(shared.newcomer(Owner::Tenant(self.tenant)), Role::Editor, self.tenant);
+        if guest.join(&shared.step(step), &token, Role::Editor).await != Outcome::Done {
+            return;
+        }
+        guest.enter();
+        let workspace = shared.tenant(self.tenant);
+        for (from, to) in [(&*self, &guest), (&guest, &*self)] {
+            let person = shared.user(to.user);
+            let request = || Request::post(format!("/v1/members/{person}/hand-over"), json!({}));
+            from.insist(&shared.step(step), request, || What::Other).await;
+        }
+        let person = shared.user(guest.user);
+        let request = || Request::new(Method::DELETE, format!("/v1/members/{person}"));
+        guest.insist(&shared.step(step), request, || What::Leave { workspace, person }).await;
+    }
+
     /// Has a visitor work here, until they go.
     async fn receive(&self, step: &Step, mut guest: Client<'a>) {
         let shared = self.shared;
         let (workspace, person) = (shared.tenant(self.tenant), shared.user(guest.user));
         guest.create_project(&shared.step(step)).await;
-        if guest.role == Role::Viewer && (step.pick / 8).is_multiple_of(2) {
+        if guest.role == Role::Viewer {
             let request = || Request {
                 body: Some(json!({ "role": Role::Editor })),
                 ..Request::new(Method::PATCH, format!("/v1/members/{person}"))
@@ -164,9 +209,14 @@ impl<'a> Client<'a> {
         }
         let shared = self.shared;
         let tenant = shared.new_tenant(id);
+        // Guests of it see its name and its owner.
+        shared.observer.lend(self.marker(step.serial), tenant);
+        shared.observer.introduce(id, Owner::Tenant(tenant));
+        shared.observer.introduce(shared.user(self.user), Owner::Anyone);
         let mut owner = self.guest(self.user, Role::Owner, tenant);
         owner.enter();
         owner.work(step).await;
+        owner.lend(step).await;
         let same = owner.clone();
         let request = || Request::new(Method::DELETE, format!("/v1/tenants/{id}"));
         let (deleting, writing) = (shared.step(step), shared.step(step));

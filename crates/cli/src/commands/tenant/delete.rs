@@ -126,10 +126,10 @@ impl Delete {
             ));
             return Ok(Exit::Done);
         }
-        let mut lines: Vec<_> = tables
-            .iter()
-            .map(|TableRows { table, rows, then }| format!("{table:<20} {rows:>10}  {then}"))
-            .collect();
+        let mut lines = vec![format!("{} ({})", holdings.name, self.tenant)];
+        lines.extend(
+            tables.iter().map(|TableRows { table, rows, then }| format!("{table:<20} {rows:>10}  {then}")),
+        );
         lines.push(format!("{:<20} {:>10}  deleted, {} bytes", "files", holdings.objects, holdings.bytes));
         output.data(&lines.join("\n"))?;
         Ok(Exit::Done)

@@ -56,15 +56,16 @@ impl List {
             context.output.data_json(&rows)?;
             return Ok(Exit::Done);
         }
+        let head = format!("{:<36}  members  name", "workspace");
         let lines = rows.iter().map(|row| {
             let name = match (&row.name, &row.purge_at) {
                 (_, Some(at)) => format!("(deleted; its purge is due {at})"),
                 (Some(name), None) => name.clone(),
                 (None, None) => String::new(),
             };
-            format!("{}  {:>5}  {name}", row.tenant_id, row.members)
+            format!("{}  {:>7}  {name}", row.tenant_id, row.members)
         });
-        context.output.data(&lines.collect::<Vec<_>>().join("\n"))?;
+        context.output.data(&std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n"))?;
         Ok(Exit::Done)
     }
 }
