@@ -173,6 +173,13 @@ mod tests {
                 row.id
             );
         }
+        for operation in Operation::ALL {
+            let row = operation.definition();
+            let about_people =
+                ["me.", "tenants.", "members.", "invitations."].iter().any(|of| row.id.starts_with(of));
+            let passes = row.method == "GET" || *operation == Operation::TenantsActivate;
+            assert_eq!(operation.is_lasting(), about_people && !passes, "{}", row.id);
+        }
         assert_eq!(Operation::at("HEAD", "/v1/me"), Some(Operation::MeGet));
         assert_eq!(Operation::at("POST", "/v1/me"), None);
         assert_eq!(Operation::at("GET", "/v1/projects/"), None);
