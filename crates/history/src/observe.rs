@@ -17,6 +17,11 @@ use crate::{
 pub(crate) enum Owner {
     Tenant(usize),
     User(usize),
+    /// Whoever is in this workspace, and this person wherever they are.
+    Lent {
+        tenant: usize,
+        user: usize,
+    },
     Anyone,
 }
 
@@ -67,6 +72,7 @@ impl Observer {
                 tenant == viewer.tenant || viewer.personal && viewer.homes.contains(&tenant)
             }
             Owner::User(user) => user == viewer.user,
+            Owner::Lent { tenant, user } => tenant == viewer.tenant || user == viewer.user && viewer.personal,
             Owner::Anyone => true,
         };
         for marker in Marker::find(answer) {

@@ -211,7 +211,7 @@ impl<'a> Client<'a> {
         let tenant = shared.new_tenant(id);
         // Guests of it see its name and its owner.
         shared.observer.lend(self.marker(step.serial), tenant);
-        shared.observer.introduce(id, Owner::Tenant(tenant));
+        shared.observer.introduce(id, Owner::Lent { tenant, user: self.user });
         shared.observer.introduce(shared.user(self.user), Owner::Anyone);
         let mut owner = self.guest(self.user, Role::Owner, tenant);
         owner.enter();
