@@ -126,8 +126,8 @@ impl Operation {
         Self::ALL.iter().find(is_here).copied()
     }
 
-    /// Tells whether what it does outlasts its caller's token and rights: who belongs where, and what is gone for good.
-    /// A session that has ended may do nothing of the kind, though its last token has not run out.
+    /// Tells whether it changes who belongs where: people, invitations, whole workspaces. A session that has ended may
+    /// do nothing of the kind, though its last token has not run out; texts it may still read, write and delete.
     pub const fn is_lasting(self) -> bool {
         matches!(
             self,

@@ -122,5 +122,6 @@ try {
 } finally {
   child.kill();
   await new Promise((resolve) => child.once("exit", resolve));
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  // Its children end a little later than the browser, and write until then.
+  rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 }

