@@ -6,6 +6,7 @@
 use axum::{Json, extract::State as AxumState};
 use novelfoundry_core::{ProblemCode, TenantId};
 use novelfoundry_database::{ConfirmedMembership, DbError, Refusal, departure};
+use novelfoundry_identity::VerifiedClaims;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,17 +34,29 @@ pub(crate) async fn delete(
     AxumState(state): AxumState<State>,
     Caller(claims): Caller,
 ) -> Result<Json<Departed>, Problem> {
+    let workspaces = departure::workspaces(&state.control, &claims).await?;
+    if let Err(refused) = refuse_last_owner(&state, &workspaces).await {
+        // An earlier attempt may have got half-way.
+        departure::stay(&state.control, claims.user_id()).await?;
+        return Err(refused);
+    }
+    leave(&state, &claims).await?;
+    let Some(accounts) = &state.accounts else { return Ok(Json(Departed { account: "at-issuer" })) };
+    accounts.erase(claims.user_id()).await?;
+    // A token that was refreshed amid it may have entered one more; from here on none is.
+    leave(&state, &claims).await?;
+    Ok(Json(Departed { account: "erased" }))
+}
+
+/// Leaves every workspace and has the directory forget the person.
+async fn leave(state: &State, claims: &VerifiedClaims) -> Result<(), Problem> {
     let user = claims.user_id();
-    let mut workspaces = departure::workspaces(&state.control, &claims).await?;
-    refuse_last_owner(&state, &workspaces).await?;
-    departure::begin(&state.control, &claims).await?;
+    departure::begin(&state.control, claims).await?;
     for _ in 0..ROUNDS {
-        workspaces = departure::workspaces(&state.control, &claims).await?;
+        let workspaces = departure::workspaces(&state.control, claims).await?;
         if workspaces.is_empty() {
             departure::forget(&state.control, user).await?;
-            let Some(accounts) = &state.accounts else { return Ok(Json(Departed { account: "at-issuer" })) };
-            accounts.erase(user).await?;
-            return Ok(Json(Departed { account: "erased" }));
+            return Ok(());
         }
         for membership in &workspaces {
             match departure::leave(&state.tenant, membership, state.deletion()).await {

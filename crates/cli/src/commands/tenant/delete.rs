@@ -54,7 +54,7 @@ impl Delete {
         let desk = Box::pin(desk(context)).await?;
         let authority = Authority::from_operator(&desk.operator, self.tenant);
         let failed = |error: DbError| match error {
-            DbError::Refused(Refusal::WorkspaceNotFound) => missing(self.tenant),
+            DbError::Refused(Refusal::WorkspaceNotFound | Refusal::NotAMember) => missing(self.tenant),
             error => failures::database("The workspace was not deleted", &error),
         };
         let holdings = workspace::holdings(&desk.tenant, &authority).await.map_err(failed)?;
