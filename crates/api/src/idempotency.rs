@@ -43,6 +43,23 @@ impl Key {
         self.0.clone().map(|key| idempotency::claim(user, key, hash, resource))
     }
 
+    /// Looks whether a creation that was refused before its key was looked at had taken effect with it already.
+    pub(crate) async fn made_before(
+        &self,
+        state: &State,
+        member: &Member,
+        hash: [u8; 32],
+    ) -> Result<Option<Uuid>, Problem> {
+        let Some(key) = self.0.clone() else { return Ok(None) };
+        let read = idempotency::recorded(member.user_id, key);
+        match member.read(state, "idempotency.look", read).await? {
+            Some(recorded) if recorded.request_hash != hash => {
+                Err(DbError::Refused(Refusal::IdempotencyMismatch).into())
+            }
+            recorded => Ok(recorded.map(|recorded| recorded.resource)),
+        }
+    }
+
     /// Sorts the outcome of a creation; a replay is answered by what the first request made.
     pub(crate) async fn settle<T>(
         self,

@@ -1,5 +1,5 @@
--- What must outlast nobody's rights: a token lives for an hour whatever becomes of its person, and a limit counted in a
--- workspace is gone with the workspace.
+-- What people do must end with their rights, and limits must not end with a workspace: a token lives for an hour whatever
+-- becomes of its person, and what is counted in a workspace is gone with it.
 
 alter table app.users
   add column departed_at timestamptz,
@@ -81,7 +81,8 @@ end
 $$;
 comment on function app.spend_allowance(uuid, uuid, integer, integer) is
   'Counts what a person makes and raises beyond a hundred of a kind a day, in whatever workspaces: an invitation is a '
-  'mail to whom they like, a workspace a row that stays. Stands before the first distributed write.';
+  'mail to whom they like, a workspace a row that stays. Stands before the first distributed write. The workspace is '
+  'not looked at: every statement of a tenant transaction is given it.';
 revoke all on function app.spend_allowance(uuid, uuid, integer, integer) from public;
 grant execute on function app.spend_allowance(uuid, uuid, integer, integer) to :"tenant";
 

@@ -71,7 +71,7 @@ impl Crowd {
 
     /// Chooses the connection that gives way to a newcomer, if one does.
     ///
-    /// One on which no request is under way goes first, the longest waiting of the network that holds most. A newcomer
+    /// One on which no request is under way goes first: of the network that holds most, the longest waiting. A newcomer
     /// moves aside at once those of its own network and of networks that hold more than its own, others only when
     /// [`GRACE`] has passed, so that nobody can keep others from sending their heads. Where all are busy, the network
     /// that holds most gives way to one that holds less even then: by its youngest request, with which least is lost.
@@ -95,7 +95,7 @@ impl Crowd {
         let candidates = waiting.filter_map(|(id, member)| {
             let since = member.activity.since();
             let settled = now.saturating_duration_since(since) >= GRACE;
-            (settled || at_once(member)).then_some(((settled, member.held(), Reverse(since)), *id))
+            (settled || at_once(member)).then_some(((member.held(), settled, Reverse(since)), *id))
         });
         candidates.max_by_key(|(order, _)| *order).map(|(_, id)| id)
     }
@@ -172,6 +172,17 @@ mod tests {
         assert_eq!(room.gives_way("10.0.0.2", 9), Some("sends its head"), "its own");
         assert_eq!(room.gives_way("10.0.0.3", 9), Some("sends its head"), "one that holds less");
         assert_eq!(room.gives_way("10.0.0.1", 10), Some("sends its head"), "after a second");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_fresh_connections_gives_way_to_itself() {
+        let room = Room::of(&[
+            ("flood 1", "10.0.0.1", 9, false),
+            ("flood 2", "10.0.0.1", 9, false),
+            ("kept alive", "10.0.0.2", 0, false),
+        ]);
+        let given = room.gives_way("10.0.0.1", 9);
+        assert!(given.is_some_and(|name| name.starts_with("flood")), "{given:?}");
     }
 
     #[tokio::test]

@@ -271,16 +271,28 @@ async fn a_workspace_invites_a_hundred_times_a_day_and_a_full_person_joins_no_ot
     let bruno = app.writer().await;
     app.invitation(&bruno, "viewer").await;
     // Nor does it help to have another workspace.
+    let body = json!({"role": "viewer"});
+    let first = create(&app, &bruno, "once", &body).await.expect(201);
     let spent = format!("update app.users set invitations_made = 100 where user_id = '{}'", bruno.user);
     app.database.sql(&spent).await.unwrap();
-    refused(&app.post(&bruno, LIST, json!({"role": "viewer"})).await, 429, "rate-limited");
+    refused(&app.post(&bruno, LIST, body.clone()).await, 429, "rate-limited");
+    refused(&create(&app, &bruno, "another", &body).await, 429, "rate-limited");
+    let again = create(&app, &bruno, "once", &body).await.expect(201);
+    assert_eq!(again["invitation_id"], first["invitation_id"], "a repeat is none more");
+    refused(&create(&app, &bruno, "once", &json!({"role": "owner"})).await, 422, "idempotency-key-reused");
     let yesterday =
         format!("update app.users set counted_on = counted_on - 1 where user_id = '{}'", bruno.user);
     app.database.sql(&yesterday).await.unwrap();
     app.invitation(&bruno, "viewer").await;
+    let make = async |key: &str| {
+        let request = app.request(&bruno.token, Method::POST, "/v1/tenants").header("idempotency-key", key);
+        app.send(request.json(&json!({"name": "One more"}))).await
+    };
+    let first = make("first").await.expect(201);
     let spent = format!("update app.users set workspaces_made = 100 where user_id = '{}'", bruno.user);
     app.database.sql(&spent).await.unwrap();
-    refused(&app.post(&bruno, "/v1/tenants", json!({"name": "One more"})).await, 429, "rate-limited");
+    refused(&make("second").await, 429, "rate-limited");
+    assert_eq!(make("first").await.expect(201)["tenant_id"], first["tenant_id"], "a repeat is none more");
 }
 
 /// A cluster's crash between two nodes leaves the membership without its entry in the directory.

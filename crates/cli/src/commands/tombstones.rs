@@ -42,7 +42,7 @@ impl TombstonesCommand {
 async fn apply(context: Context) -> Result<Exit, Failure> {
     let output = context.output;
     let interrupt = interrupt::token(output)?;
-    let (config, _) = doctor::subject(&context, doctor::From::Here)?;
+    let (config, _) = doctor::subject(&context, doctor::Vantage::Here)?;
     let store = planes::StoreAccess::from_config(&config)?.open(Arc::new(SystemClock))?;
     let options = PoolOptions { size: 2, ..planes::pool_options(&config) };
     let control = ControlDb::connect(config.database.control_url.need()?, "novelfoundry/tombstones", options)

@@ -258,7 +258,7 @@ async fn the_operator_invites_people_by_a_link_to_choose_a_password_or_into_a_wo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ended_session_changes_nothing_for_good() {
+async fn an_ended_session_changes_neither_people_nor_workspaces() {
     let installation = Installation::new();
     let up = installation.up(&PUBLIC);
     let anna = "anna@example.com";

@@ -4,6 +4,7 @@ use axum::{Json, extract::State as AxumState};
 use http::{HeaderMap, StatusCode};
 use novelfoundry_core::{InvitationId, ProblemCode, Role, Secret, report};
 use novelfoundry_database::{
+    DbError, Refusal,
     invitations::{self, InvitationToken, NewInvitation},
     workspaces,
 };
@@ -57,7 +58,7 @@ pub(crate) struct InvitationLink {
         (status = 404, description = "`invitation-not-found`: repeated after it had ended"),
         (status = 409, description = "`idempotency-key-in-flight`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
-        (status = 429, description = "`rate-limited`: a hundred a day and workspace"),
+        (status = 429, description = "`rate-limited`: a hundred a day, of a person and of a workspace; ten links to one invitation"),
     ))]
 pub(crate) async fn create(
     AxumState(state): AxumState<State>,
@@ -80,7 +81,16 @@ pub(crate) async fn create(
     let outcome = member.write(&state, "invitations.create", calls).await;
     let public_url = &state.settings.public_url;
     let link = invitation_mail::link(public_url, &token);
-    let invitation = match key.settle(&state, &member, outcome).await? {
+    // A day's allowance is counted before the key is looked at; repeats cost nothing of it.
+    let before = match &outcome {
+        Err(DbError::Refused(Refusal::DailyLimit)) => key.made_before(&state, &member, hash).await?,
+        _ => None,
+    };
+    let made = match before {
+        Some(id) => Made::Before(id),
+        None => key.settle(&state, &member, outcome).await?,
+    };
+    let invitation = match made {
         Made::Now(((), (), (), invitation, workspace)) => {
             if let (Some(email), Some(workspace)) = (email, workspace) {
                 post(&state, invitation_mail::letter(public_url, email, &workspace.name, value.role, &link));

@@ -48,6 +48,7 @@ pub(crate) struct Tenant {
         (status = 404, description = "`tenant-not-found`: the one that the key made is gone"),
         (status = 409, description = "`idempotency-key-in-flight`, `too-many-workspaces`"),
         (status = 422, description = "`invalid-field`, `idempotency-key-reused`"),
+        (status = 429, description = "`rate-limited`: a hundred a day"),
     ))]
 pub(crate) async fn create(
     AxumState(state): AxumState<State>,
@@ -63,6 +64,14 @@ pub(crate) async fn create(
     directory::remember(&state.control, &claims).await?;
     let claim = key.0.map(|key| (key, hash));
     let made = match workspaces::create(&state.tenant, &workspace, &name, claim.clone()).await {
+        // A day's allowance is counted before the key is looked at; repeats cost nothing of it.
+        Err(DbError::Refused(Refusal::DailyLimit)) if claim.is_some() => {
+            let (key, hash) = claim.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
+            match workspaces::made_before(&state.tenant, &workspace, &key, hash).await {
+                Ok(Some(made)) => made,
+                _ => return Err(DbError::Refused(Refusal::DailyLimit).into()),
+            }
+        }
         Err(DbError::Refused(Refusal::WorkspaceExists)) => {
             let (key, hash) = claim.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
             match workspaces::made_before(&state.tenant, &workspace, &key, hash).await {

@@ -81,7 +81,7 @@ impl Finding {
 impl Doctor {
     /// Runs the command; it ends well where nothing fails, whatever it warns of.
     pub(crate) async fn run(&self, context: Context) -> Result<Exit, Failure> {
-        let (config, embedded) = subject(&context, From::Clients)?;
+        let (config, embedded) = subject(&context, Vantage::Clients)?;
         let (data_dir, now) = (&config.embedded.data_dir, SystemClock.now());
         if self.backup_verified {
             backup::remember(data_dir, now)?;
@@ -116,7 +116,7 @@ impl Doctor {
 
 /// From where the object store of an installation is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Vantage {
     /// As its clients see it, by its public address.
     Clients,
     /// By its listener on this machine, which needs no name and no proxy.
@@ -126,7 +126,7 @@ pub(crate) enum From {
 /// Returns the configuration to work on, with the directory of the installation that it is of: the data directory that is
 /// given, else what is configured, else the data directory where one is by default. A directory and a `DATABASE_URL` that
 /// name different databases are refused: one of them was not meant.
-pub(crate) fn subject(context: &Context, from: From) -> Result<(Config, Option<String>), Failure> {
+pub(crate) fn subject(context: &Context, from: Vantage) -> Result<(Config, Option<String>), Failure> {
     let mut config = context.loaded.config.clone();
     let given = context.loaded.is_given("embedded.data_dir");
     let url = config.database.url.get().cloned();
@@ -152,8 +152,8 @@ pub(crate) fn subject(context: &Context, from: From) -> Result<(Config, Option<S
     config.s3.bucket = parse(&state.bucket)?;
     config.auth.audience = parse(&state.audience)?;
     config.s3.endpoint.set(parse(&match from {
-        From::Clients => state.s3_public_url.clone(),
-        From::Here => format!("http://{}", reachable(state.s3_listen)),
+        Vantage::Clients => state.s3_public_url.clone(),
+        Vantage::Here => format!("http://{}", reachable(state.s3_listen)),
     })?);
     config.s3.public_url.set(parse(&state.s3_public_url)?);
     config.s3.access_key_id.set(parse(&secrets.s3.access_key_id)?);

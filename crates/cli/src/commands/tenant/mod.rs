@@ -55,7 +55,7 @@ impl Desk {
 /// Opens both pools for whoever has the owner's credential: `DATABASE_OWNER_URL`, or the data directory of an embedded
 /// installation that runs.
 pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
-    let (config, embedded) = doctor::subject(context, doctor::From::Here)?;
+    let (config, embedded) = doctor::subject(context, doctor::Vantage::Here)?;
     let (owner, roles, embedded_url) = if embedded.is_some() {
         let (data_dir, state, secrets) = status::open(context)?;
         let roles = config.database.role_prefix.names().clone();
