@@ -1,12 +1,12 @@
 //! Opens one connection from a checked URL.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use novelfoundry_core::Secret;
-use tokio_postgres::{AsyncMessage, Client, Config, Statement, config};
+use novelfoundry_connection::{CONNECT_TIMEOUT, DatabaseUrl, config, connector};
+use tokio_postgres::{AsyncMessage, Client, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{DatabaseUrl, SslMode, error::DbError, query::Query, tls};
+use crate::{error::DbError, query::Query};
 
 /// How statements are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,6 @@ pub enum Statements {
     /// Typed at each use: the form a transaction pooler can carry.
     Typed,
 }
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection with the statements prepared on it.
 pub(crate) struct Connection {
@@ -63,27 +61,6 @@ impl Connection {
     }
 }
 
-fn config(url: &DatabaseUrl, application: &str) -> Config {
-    let mut config = Config::new();
-    config
-        .user(&url.user)
-        .host(&url.host)
-        .port(url.port)
-        .dbname(&url.database)
-        .application_name(application)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_user_timeout(Duration::from_secs(30))
-        .keepalives_idle(Duration::from_mins(1))
-        .ssl_mode(match url.ssl_mode {
-            SslMode::Disable => config::SslMode::Disable,
-            SslMode::Require | SslMode::VerifyFull => config::SslMode::Require,
-        });
-    if let Some(password) = url.password.as_ref().map(Secret::expose) {
-        config.password(password);
-    }
-    config
-}
-
 /// Opens a connection and drives it in a task that ends with it; notifications go to `listener` where given.
 pub(crate) async fn connect(
     url: &DatabaseUrl,
@@ -91,7 +68,7 @@ pub(crate) async fn connect(
     statements: Statements,
     listener: Option<tokio::sync::mpsc::Sender<()>>,
 ) -> Result<Connection, DbError> {
-    let connector = tls::connector(url).map_err(DbError::Unavailable)?;
+    let connector = connector(url).map_err(DbError::Unavailable)?;
     let config = config(url, application);
     // The driver's own limit covers the TCP handshake only.
     let (client, mut driver) = tokio::time::timeout(CONNECT_TIMEOUT * 2, config.connect(connector.clone()))

@@ -15,8 +15,8 @@ pub mod probe;
 mod queries;
 mod query;
 mod tenant;
-mod tls;
-mod url;
+
+pub use novelfoundry_connection::{DatabaseUrl, SslMode, UrlError};
 
 pub use authority::{Authority, ConfirmedMembership, NewWorkspace, RedeemedInvitation};
 pub use catalogue::{Kind, Purge, TABLES, Table};
@@ -37,4 +37,3 @@ pub use queries::{
 };
 pub use query::{Call, Page, Position};
 pub use tenant::{Pipeline, TenantDb, TenantTx};
-pub use url::{DatabaseUrl, SslMode, UrlError};

@@ -90,6 +90,7 @@ pub(crate) async fn start(directory: &Path, password: &Secret) -> (Vec<Server>, 
             admin_password: password.clone(),
             listen: Some(free_address()),
             settings: settings.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            disposable: None,
         };
         let lock = DataDirLock::acquire(&place.join("data")).unwrap();
         let server = postgres::start(lock, options, |_| {}).await.unwrap();

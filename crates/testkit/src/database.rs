@@ -115,6 +115,7 @@ async fn one_server(directory: &Path, password: &Secret) -> Server {
         admin_password: password.clone(),
         listen: None,
         settings: vec![("max_connections".into(), "400".into())],
+        disposable: None,
     };
     postgres::start(lock, options, |_| {}).await.unwrap()
 }

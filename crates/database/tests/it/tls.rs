@@ -30,6 +30,7 @@ async fn the_server_s_certificate_is_verified() {
         admin_password: password.clone(),
         listen: Some(listen),
         settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+        disposable: None,
     };
     let lock = DataDirLock::acquire(&folder.path().join("data")).unwrap();
     let server = postgres::start(lock, options, |_| {}).await.unwrap();

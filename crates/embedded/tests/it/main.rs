@@ -1,5 +1,4 @@
 //! Tests of the embedded data plane against real processes, files and sockets.
 
 mod issuer;
-mod postgres;
 mod store;

@@ -118,6 +118,7 @@ async fn start_server(
         admin_password: secrets.admin.clone(),
         listen: config.embedded.postgres_listen.0,
         settings: vec![("max_connections".to_owned(), connections.to_string())],
+        disposable: None,
     };
     progress.step("starting PostgreSQL");
     let steps = Mutex::new(progress);

@@ -10,10 +10,13 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{DatabaseUrl, SslMode, error::Cause};
+use crate::{DatabaseUrl, SslMode};
+
+/// Why no connector could be made.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Makes the connector for a URL's mode; one that is not used where the mode is `disable`.
-pub(crate) fn connector(url: &DatabaseUrl) -> Result<MakeRustlsConnect, Cause> {
+pub fn connector(url: &DatabaseUrl) -> Result<MakeRustlsConnect, Cause> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::{mpsc::UnboundedSender, oneshot, watch};
 
-use super::{
+use crate::{
     Options, Progress, State,
     child::{Mailbox, Supervised, Wake},
     error::Error,
@@ -26,15 +26,15 @@ const MOST_FAILURES: usize = 5;
 const FAILURE_WINDOW: Duration = Duration::from_mins(2);
 
 /// The ways out of the thread.
-pub(super) struct Reports {
-    pub(super) state: watch::Sender<State>,
-    pub(super) pid: Arc<AtomicU32>,
-    pub(super) progress: UnboundedSender<Progress>,
-    pub(super) started: oneshot::Sender<Result<Started, Error>>,
+pub(crate) struct Reports {
+    pub(crate) state: watch::Sender<State>,
+    pub(crate) pid: Arc<AtomicU32>,
+    pub(crate) progress: UnboundedSender<Progress>,
+    pub(crate) started: oneshot::Sender<Result<Started, Error>>,
 }
 
 /// Runs a server from its start to its end; the body of the thread.
-pub(super) fn run(lock: DataDirLock, options: Options, mut mailbox: Mailbox, reports: Reports) {
+pub(crate) fn run(lock: DataDirLock, options: Options, mut mailbox: Mailbox, reports: Reports) {
     let Reports { state, pid, progress, started } = reports;
     let first = |mailbox: &mut Mailbox| -> Result<(Server, Supervised), Error> {
         let server = Server::prepare(&lock, options, mailbox, &progress)?;

@@ -12,41 +12,42 @@ use std::{
 };
 
 use novelfoundry_core::Secret;
-use novelfoundry_embedded::postgres::{ADMIN_USER, DataDirLock, Error, Options, Server, State, start};
+use novelfoundry_postgres::{ADMIN_USER, DataDirLock, Error, Options, Server, State, start};
 use tempfile::TempDir;
 
-pub(super) const PASSWORD: &str = "a-password-of-the-tests";
+pub(crate) const PASSWORD: &str = "a-password-of-the-tests";
 
 /// Makes a directory that the server's user can reach.
-pub(super) fn reachable_dir() -> TempDir {
+pub(crate) fn reachable_dir() -> TempDir {
     let root = tempfile::Builder::new().prefix("nf-pg-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
     root
 }
 
-pub(super) fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         bin_dir: env::var_os("NOVELFOUNDRY_PG_BIN").map(PathBuf::from),
         admin_password: Secret::new(PASSWORD),
         listen: None,
         settings: Vec::new(),
+        disposable: None,
     }
 }
 
-pub(super) async fn try_start(data_dir: &Path, options: Options) -> Result<Server, Error> {
+pub(crate) async fn try_start(data_dir: &Path, options: Options) -> Result<Server, Error> {
     start(DataDirLock::acquire(data_dir)?, options, |_| {}).await
 }
 
-pub(super) async fn started(data_dir: &Path) -> Server {
+pub(crate) async fn started(data_dir: &Path) -> Server {
     try_start(data_dir, options()).await.unwrap_or_else(|error| panic!("{error}\n{}", error.hint()))
 }
 
 /// Runs statements as the administrator.
-pub(super) fn sql(server: &Server, statements: &str) -> Result<String, String> {
+pub(crate) fn sql(server: &Server, statements: &str) -> Result<String, String> {
     sql_at(server.socket_dir(), server.port(), PASSWORD, statements)
 }
 
-pub(super) fn sql_at(host: &Path, port: u16, password: &str, statements: &str) -> Result<String, String> {
+pub(crate) fn sql_at(host: &Path, port: u16, password: &str, statements: &str) -> Result<String, String> {
     let output = psql(host, port, password, statements).output().expect("psql is needed to test");
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned())
@@ -55,7 +56,7 @@ pub(super) fn sql_at(host: &Path, port: u16, password: &str, statements: &str) -
     }
 }
 
-pub(super) fn psql(host: &Path, port: u16, password: &str, statements: &str) -> Command {
+pub(crate) fn psql(host: &Path, port: u16, password: &str, statements: &str) -> Command {
     let mut psql = Command::new("psql");
     psql.args([
         "-XAtq",
@@ -77,7 +78,7 @@ pub(super) fn psql(host: &Path, port: u16, password: &str, statements: &str) -> 
 }
 
 /// Returns the directory of the programs of the server that runs.
-pub(super) fn bin_dir_of(server: &Server) -> PathBuf {
+pub(crate) fn bin_dir_of(server: &Server) -> PathBuf {
     let arguments = fs::read(format!("/proc/{}/cmdline", server.pid())).unwrap();
     let program = arguments.split(|byte| *byte == 0).next().unwrap();
     Path::new(std::str::from_utf8(program).unwrap()).parent().unwrap().to_owned()
@@ -85,7 +86,7 @@ pub(super) fn bin_dir_of(server: &Server) -> PathBuf {
 
 /// Lists the processes of servers that work on a cluster: it is their current directory, and the server itself, which
 /// a container's root may not look into, names it in its arguments.
-pub(super) fn processes_in(cluster: &Path) -> Vec<u32> {
+pub(crate) fn processes_in(cluster: &Path) -> Vec<u32> {
     let Ok(place) = fs::metadata(cluster) else { return Vec::new() };
     let numbers =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -102,17 +103,17 @@ pub(super) fn processes_in(cluster: &Path) -> Vec<u32> {
         .collect()
 }
 
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
 }
 
-pub(super) fn kill(signal: &str, pid: u32) {
+pub(crate) fn kill(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
 /// Looks until something is so; a minute is far more than it should take.
-pub(super) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_mins(1);
     while !so() {
         assert!(Instant::now() < until, "{what}");
@@ -121,7 +122,7 @@ pub(super) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Checks that nothing of a server is left but its data.
-pub(super) fn assert_nothing_left(data_dir: &Path) {
+pub(crate) fn assert_nothing_left(data_dir: &Path) {
     assert!(processes_in(&data_dir.join("postgres")).is_empty());
     assert!(!data_dir.join("postgres/postmaster.pid").exists());
     assert!(!data_dir.join("run").exists());
@@ -130,28 +131,28 @@ pub(super) fn assert_nothing_left(data_dir: &Path) {
 }
 
 /// Waits until the server accepts connections again, and fails when it is given up.
-pub(super) async fn ready_again(server: &Server) {
+pub(crate) async fn ready_again(server: &Server) {
     let mut state = server.state();
     let end =
         state.wait_for(|state| matches!(state, State::Ready) || state.is_final()).await.unwrap().clone();
     assert!(matches!(end, State::Ready), "{end:?}");
 }
 
-pub(super) fn mode(path: &Path) -> u32 {
+pub(crate) fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-pub(super) fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 /// Names the user of a cluster, as `setpriv` and `chown` take it.
-pub(super) fn owner(path: &Path) -> String {
+pub(crate) fn owner(path: &Path) -> String {
     fs::metadata(path).unwrap().uid().to_string()
 }
 
 /// Wraps a program so that it runs as a user.
-pub(super) fn as_user(user: &str, program: &Path) -> Command {
+pub(crate) fn as_user(user: &str, program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }

@@ -10,15 +10,15 @@ use super::{account::Account, error::Error, reach, version::Version};
 
 /// An installed server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Installation {
-    pub(super) bin_dir: PathBuf,
-    pub(super) version: Version,
+pub(crate) struct Installation {
+    pub(crate) bin_dir: PathBuf,
+    pub(crate) version: Version,
 }
 
 impl Installation {
     /// Chooses the server for a cluster: the one in `explicit` when given, else of those installed the newest for new
     /// data and the newest of the same major version for data that is there.
-    pub(super) fn choose(
+    pub(crate) fn choose(
         explicit: Option<&Path>,
         cluster: &Path,
         needed: Option<u16>,
@@ -40,13 +40,13 @@ impl Installation {
         Ok(chosen)
     }
 
-    pub(super) fn program(&self, name: &str) -> PathBuf {
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
     }
 }
 
 /// Returns the server that new data would be given.
-pub(super) fn newest(explicit: Option<&Path>) -> Option<Installation> {
+pub(crate) fn newest(explicit: Option<&Path>) -> Option<Installation> {
     match explicit {
         Some(dir) => probe(dir),
         None => select(&all_installed(), None, false).cloned(),

@@ -6,9 +6,9 @@ use std::{
     path::Path,
 };
 
-use novelfoundry_embedded::postgres::Error;
+use novelfoundry_postgres::Error;
 
-use super::support::{is_root, options, reachable_dir, started, try_start};
+use crate::support::{is_root, options, reachable_dir, started, try_start};
 
 #[tokio::test]
 async fn a_second_start_is_refused_and_names_the_first() {

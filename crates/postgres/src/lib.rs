@@ -63,6 +63,15 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Settings of the server by name; those that guard durability and access stay as they are.
     pub settings: Vec<(String, String)>,
+    /// Given where the data need not outlive the server: nothing is then waited for on the disk.
+    pub disposable: Option<Disposable>,
+}
+
+/// What is chosen for a cluster that is thrown away with its server.
+#[derive(Clone, Debug)]
+pub struct Disposable {
+    /// The name of its superuser, in place of `ADMIN_USER`.
+    pub superuser: String,
 }
 
 /// What a start is busy with.

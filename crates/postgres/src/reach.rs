@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{
+use crate::{
     account::Account,
     error::Error,
     spawn::{OnParentDeath, spawn},
@@ -15,7 +15,7 @@ use super::{
 
 /// Checks that `account` can pass through every directory from the root to `path`, itself included; names the first
 /// that it cannot.
-pub(super) fn check(path: &Path, account: &Account) -> Result<(), Error> {
+pub(crate) fn check(path: &Path, account: &Account) -> Result<(), Error> {
     let real = path.canonicalize().map_err(|source| Error::io("find", path, source))?;
     let mut components: Vec<_> = real.ancestors().collect();
     components.reverse();

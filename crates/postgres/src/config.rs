@@ -24,11 +24,21 @@ const MODEST: &[(&str, &str)] = &[
     ("log_line_prefix", "%m [%p] %q%u@%d %a "),
 ];
 
-/// What nobody may choose otherwise: durability, who may connect, and what the supervisor itself relies on.
+/// What nobody may choose otherwise where the data are to last.
+const DURABLE: &[(&str, &str)] = &[("fsync", "on"), ("full_page_writes", "on"), ("synchronous_commit", "on")];
+
+/// What a cluster has whose data need not outlive its server.
+const DISPOSABLE: &[(&str, &str)] = &[
+    ("fsync", "off"),
+    ("full_page_writes", "off"),
+    ("synchronous_commit", "off"),
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    ("autovacuum", "off"),
+];
+
+/// What nobody may choose otherwise: who may connect, and what the supervisor itself relies on.
 const FIXED: &[(&str, &str)] = &[
-    ("fsync", "on"),
-    ("full_page_writes", "on"),
-    ("synchronous_commit", "on"),
     ("password_encryption", "scram-sha-256"),
     ("unix_socket_permissions", "0700"),
     ("unix_socket_group", ""),
@@ -38,12 +48,13 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 /// Returns the arguments of `postgres` for a cluster.
-pub(super) fn arguments(
+pub(crate) fn arguments(
     cluster: &Path,
     socket_dir: &Path,
     listen: Option<SocketAddr>,
     port: u16,
     settings: &[(String, String)],
+    disposable: bool,
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.into()];
     let mut set = |name: &str, value: &OsStr| {
@@ -59,6 +70,9 @@ pub(super) fn arguments(
     for (name, value) in settings {
         set(name, value.as_ref());
     }
+    for (name, value) in if disposable { DISPOSABLE } else { DURABLE } {
+        set(name, value.as_ref());
+    }
     for (name, value) in FIXED {
         set(name, value.as_ref());
     }
@@ -71,7 +85,7 @@ pub(super) fn arguments(
 }
 
 /// Names a cluster in the titles of all its processes, so that they can be told from those of other clusters.
-pub(super) fn cluster_name(cluster: &Path) -> String {
+pub(crate) fn cluster_name(cluster: &Path) -> String {
     let digest = Sha256::digest(cluster.as_os_str().as_bytes());
     format!("novelfoundry-{}", hex::encode(&digest[..6]))
 }
@@ -106,7 +120,7 @@ mod tests {
         let settings =
             [("shared_buffers", "1GB"), ("fsync", "off"), ("listen_addresses", "*"), ("port", "1")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let arguments = arguments(Path::new("/d"), Path::new("/d/run"), None, 5432, &settings);
+        let arguments = arguments(Path::new("/d"), Path::new("/d/run"), None, 5432, &settings, false);
         for (name, value) in
             [("shared_buffers", "1GB"), ("fsync", "on"), ("listen_addresses", ""), ("port", "5432")]
         {

@@ -12,7 +12,8 @@ use std::{
 
 use novelfoundry_core::Secret;
 
-use super::{
+use crate::{
+    Disposable,
     account::Account,
     binaries::Installation,
     child::{Mailbox, Supervised, Wake},
@@ -24,10 +25,10 @@ use super::{
 };
 
 /// The superuser of a new cluster.
-pub(super) const ADMIN: &str = "novelfoundry_admin";
+pub(crate) const ADMIN: &str = "novelfoundry_admin";
 
 /// Returns the major version that wrote the cluster; `None` where there is none yet.
-pub(super) fn major(cluster: &Path) -> Result<Option<u16>, Error> {
+pub(crate) fn major(cluster: &Path) -> Result<Option<u16>, Error> {
     let path = cluster.join("PG_VERSION");
     match read_small(&path) {
         Ok(bytes) => match String::from_utf8_lossy(&bytes).trim().parse() {
@@ -50,7 +51,7 @@ pub(super) fn major(cluster: &Path) -> Result<Option<u16>, Error> {
 }
 
 /// Checks that a cluster belongs to the user who is to run it.
-pub(super) fn check_owner(cluster: &Path, account: &Account) -> Result<(), Error> {
+pub(crate) fn check_owner(cluster: &Path, account: &Account) -> Result<(), Error> {
     let metadata = cluster.symlink_metadata().map_err(|source| Error::io("look at", cluster, source))?;
     if metadata.uid() == account.uid {
         return Ok(());
@@ -59,11 +60,12 @@ pub(super) fn check_owner(cluster: &Path, account: &Account) -> Result<(), Error
 }
 
 /// Makes a cluster at `cluster`, which is missing or empty.
-pub(super) fn create(
+pub(crate) fn create(
     cluster: &Path,
     installation: &Installation,
     account: &Account,
     password: &Secret,
+    disposable: Option<&Disposable>,
     mailbox: &mut Mailbox,
 ) -> Result<(), Error> {
     let data_dir = cluster.parent().unwrap_or(cluster);
@@ -71,7 +73,7 @@ pub(super) fn create(
         return Err(Error::BadPassword);
     }
     let workshop = Workshop::open(data_dir, account, mailbox)?;
-    let result = workshop.initdb(installation, account, password, mailbox).and_then(|()| {
+    let result = workshop.initdb(installation, account, password, disposable, mailbox).and_then(|()| {
         fs::rename(&workshop.cluster, cluster)
             .map_err(|source| Error::io("rename", &workshop.cluster, source))?;
         File::open(data_dir)
@@ -83,7 +85,7 @@ pub(super) fn create(
 }
 
 /// Removes what an `initdb` that was killed has left.
-pub(super) fn clear_half_made(data_dir: &Path, mailbox: &mut Mailbox) -> Result<(), Error> {
+pub(crate) fn clear_half_made(data_dir: &Path, mailbox: &mut Mailbox) -> Result<(), Error> {
     Workshop::at(data_dir).remove(mailbox)
 }
 
@@ -124,6 +126,7 @@ impl Workshop {
         installation: &Installation,
         account: &Account,
         password: &Secret,
+        disposable: Option<&Disposable>,
         mailbox: &mut Mailbox,
     ) -> Result<(), Error> {
         self.write_password(password, account)?;
@@ -133,8 +136,10 @@ impl Workshop {
             .arg(&self.cluster)
             .arg("--pwfile")
             .arg(&self.password)
-            .args(["--username", ADMIN, "--auth-local=scram-sha-256", "--auth-host=scram-sha-256"])
-            .args(["--data-checksums", "--no-instructions", "--encoding=UTF8", "--text-search-config=simple"])
+            .args(["--username", disposable.map_or(ADMIN, |cluster| &cluster.superuser)])
+            .args(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"])
+            .arg(if disposable.is_some() { "--no-sync" } else { "--data-checksums" })
+            .args(["--no-instructions", "--encoding=UTF8", "--text-search-config=simple"])
             .args(locale_arguments(installation.version.major()))
             .stdin(Stdio::null())
             .stdout(self.log.open()?)
@@ -189,7 +194,7 @@ impl Workshop {
 }
 
 /// Tells from a program's last words that the disk is full.
-pub(super) fn disk_is_full(words: &str) -> bool {
+pub(crate) fn disk_is_full(words: &str) -> bool {
     // The last page that fits in part is reported by its length alone.
     ["No space left on device", "Disk quota exceeded", "\": wrote only "]
         .iter()

@@ -17,16 +17,16 @@ use sha2::{Digest, Sha256};
 use super::{account::Account, error::Error, reach};
 
 /// The bytes that a socket's path may have.
-pub(super) const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+pub(crate) const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// Returns the path of the socket in `directory`, whose name PostgreSQL derives from the port.
-pub(super) fn path_in(directory: &Path, port: u16) -> PathBuf {
+pub(crate) fn path_in(directory: &Path, port: u16) -> PathBuf {
     directory.join(format!(".s.PGSQL.{port}"))
 }
 
 /// Makes the socket's directory: `run` in the data directory, or where its path is too long one below the system's
 /// directory for temporary files.
-pub(super) fn prepare(data_dir: &Path, port: u16, account: &Account) -> Result<PathBuf, Error> {
+pub(crate) fn prepare(data_dir: &Path, port: u16, account: &Account) -> Result<PathBuf, Error> {
     let own = data_dir.join("run");
     if fits(&own, port) {
         private_dir(&own, account, Parent::Ours)?;
@@ -45,7 +45,7 @@ pub(super) fn prepare(data_dir: &Path, port: u16, account: &Account) -> Result<P
 }
 
 /// Removes the sockets and their locks from the directory of a server that is proven to be gone.
-pub(super) fn clear(directory: &Path) -> Result<(), Error> {
+pub(crate) fn clear(directory: &Path) -> Result<(), Error> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{
+use crate::{
     child::Mailbox,
     error::Error,
     pid_file::PidFile,
@@ -29,7 +29,7 @@ const CHILDREN_NOTICE: Duration = Duration::from_secs(3);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Stops every server that works on `cluster` and waits until its last process is gone.
-pub(super) fn evict(cluster: &Path, mailbox: &mut Mailbox, mut found: impl FnMut(u32)) -> Result<(), Error> {
+pub(crate) fn evict(cluster: &Path, mailbox: &mut Mailbox, mut found: impl FnMut(u32)) -> Result<(), Error> {
     let present = servers_in(cluster);
     let Some(first) = present.first() else { return Ok(()) };
     let pid_file = PidFile::read(cluster);
@@ -63,7 +63,7 @@ pub(super) fn evict(cluster: &Path, mailbox: &mut Mailbox, mut found: impl FnMut
 
 /// Removes the pid file, the socket and its lock. Call it only after `evict`: PostgreSQL itself takes a zombie or a
 /// stranger with the same pid for a running server and would not start.
-pub(super) fn clear(cluster: &Path, socket_dir: &Path) -> Result<(), Error> {
+pub(crate) fn clear(cluster: &Path, socket_dir: &Path) -> Result<(), Error> {
     PidFile::remove(cluster)?;
     socket::clear(socket_dir)
 }

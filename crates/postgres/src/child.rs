@@ -15,7 +15,7 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid},
 };
 
-use super::{
+use crate::{
     account::Account,
     error::Error,
     spawn::{OnParentDeath, spawn},
@@ -23,7 +23,7 @@ use super::{
 
 /// What the supervising thread is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// Stop the server, or the attempt to start it.
     Stop,
     /// The child with this number has ended; it is not reaped yet.
@@ -31,7 +31,7 @@ pub(super) enum Event {
 }
 
 /// The queue of the supervising thread.
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     events: Receiver<Event>,
     sender: Sender<Event>,
     stop: bool,
@@ -42,7 +42,7 @@ pub(super) struct Mailbox {
 
 /// Why a wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wake {
+pub(crate) enum Wake {
     /// The child has ended.
     Ended,
     /// A stop was asked for; it is told once.
@@ -52,12 +52,12 @@ pub(super) enum Wake {
 }
 
 impl Mailbox {
-    pub(super) fn new(events: Receiver<Event>, sender: Sender<Event>) -> Self {
+    pub(crate) fn new(events: Receiver<Event>, sender: Sender<Event>) -> Self {
         Self { events, sender, stop: false, stop_is_known: false, ended: 0, spawned: 0 }
     }
 
     /// Sleeps; fails when a stop is asked for, or was, and is not known to be under way.
-    pub(super) fn pause(&mut self, time: Duration) -> Result<(), Error> {
+    pub(crate) fn pause(&mut self, time: Duration) -> Result<(), Error> {
         let until = Instant::now() + time;
         while self.stop_is_known || !self.stop {
             if self.wait(u64::MAX, until) == Wake::Elapsed {
@@ -68,7 +68,7 @@ impl Mailbox {
     }
 
     /// Says that the stop is under way, so that what it takes is not called off by itself.
-    pub(super) fn stop_is_known(&mut self) {
+    pub(crate) fn stop_is_known(&mut self) {
         self.stop_is_known = true;
     }
 
@@ -91,7 +91,7 @@ impl Mailbox {
 }
 
 /// A child that is not reaped before it is asked about, so that its pid stays its own.
-pub(super) struct Supervised {
+pub(crate) struct Supervised {
     child: Child,
     pid: Pid,
     number: u64,
@@ -99,7 +99,7 @@ pub(super) struct Supervised {
 
 impl Supervised {
     /// Starts a program that lives no longer than the calling thread.
-    pub(super) fn start(
+    pub(crate) fn start(
         command: &mut Command,
         account: &Account,
         on_parent_death: OnParentDeath,
@@ -126,29 +126,29 @@ impl Supervised {
         Ok(Self { child, pid, number })
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits for the child to end or for a stop.
-    pub(super) fn wait(&self, mailbox: &mut Mailbox, time: Duration) -> Wake {
+    pub(crate) fn wait(&self, mailbox: &mut Mailbox, time: Duration) -> Wake {
         mailbox.wait(self.number, Instant::now() + time)
     }
 
     /// Sends a signal to the child alone.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         // It may have ended, but it is not reaped, so the pid is no stranger's.
         let _ = kill_process(self.pid, signal);
     }
 
     /// Kills the child and all of its session, and reaps it.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
         let _ = self.child.wait();
     }
 
     /// Waits until the child ends, whatever is asked for in the meantime; `false` when the time is up.
-    pub(super) fn ends_within(&self, mailbox: &mut Mailbox, time: Duration) -> bool {
+    pub(crate) fn ends_within(&self, mailbox: &mut Mailbox, time: Duration) -> bool {
         let until = Instant::now() + time;
         loop {
             match mailbox.wait(self.number, until) {
@@ -160,7 +160,7 @@ impl Supervised {
     }
 
     /// Reaps a child that has ended.
-    pub(super) fn reap(mut self) -> ExitStatus {
+    pub(crate) fn reap(mut self) -> ExitStatus {
         self.child.wait().unwrap_or_else(|error: io::Error| {
             // Only where someone else reaps this process's children.
             tracing::warn!(%error, "the exit status of a child was lost");

@@ -6,27 +6,27 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::error::Error;
+use crate::error::Error;
 
 /// The users that root may run the server as, the preferred one first.
 const CANDIDATES: [&str; 2] = ["novelfoundry", "postgres"];
 
 /// A user with the groups that a process of theirs has.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// The name, for messages.
-    pub(super) name: String,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+    pub(crate) name: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// The supplementary groups.
-    pub(super) groups: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
     /// Says that this process is root and its children have to become that user.
-    pub(super) switch: bool,
+    pub(crate) switch: bool,
 }
 
 impl Account {
     /// Chooses the user: oneself, or as root one of the candidates; who already owns `cluster` goes first.
-    pub(super) fn choose(cluster: &Path) -> Result<Self, Error> {
+    pub(crate) fn choose(cluster: &Path) -> Result<Self, Error> {
         let uid = rustix::process::geteuid().as_raw();
         if uid != 0 {
             let groups = rustix::process::getgroups().unwrap_or_default();

@@ -8,9 +8,9 @@ use std::{
     sync::Mutex,
 };
 
-use novelfoundry_embedded::postgres::{DataDirLock, Error, Progress, State, Version, start};
+use novelfoundry_postgres::{DataDirLock, Error, Progress, State, Version, start};
 
-use super::{
+use crate::{
     helper::Helper,
     support::{
         PASSWORD, as_user, assert_nothing_left, bin_dir_of, eventually, is_alive, is_root, mode, options,

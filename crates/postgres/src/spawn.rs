@@ -7,12 +7,12 @@ use std::{
     process::{Child, Command},
 };
 
-use super::account::Account;
+use crate::account::Account;
 
 /// What a child is sent when the thread that spawned it ends, however it ends; where the system cannot do that
 /// (macOS), an orphan is found and stopped at the next start.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum OnParentDeath {
+pub(crate) enum OnParentDeath {
     /// SIGINT, which a PostgreSQL server takes as: end all sessions, write everything, stop.
     Interrupt,
     /// SIGKILL, for what leaves nothing worth keeping.
@@ -22,7 +22,7 @@ pub(super) enum OnParentDeath {
 /// Starts `command` as `account`, in a session of its own, with no environment but a plain search path and locale.
 ///
 /// The thread that calls this has to live as long as the child.
-pub(super) fn spawn(
+pub(crate) fn spawn(
     command: &mut Command,
     account: &Account,
     on_parent_death: OnParentDeath,

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::error::Error;
+use crate::error::Error;
 
 const FILE: &str = "novelfoundry.lock";
 

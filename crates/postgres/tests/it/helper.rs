@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use super::support::{options, try_start};
+use crate::support::{options, try_start};
 
 const DATA_DIR: &str = "NOVELFOUNDRY_TEST_DATA_DIR";
 const READY: &str = "supervises process ";
@@ -25,19 +25,19 @@ fn supervise() {
 }
 
 /// A process that supervises a server.
-pub(super) struct Helper {
-    pub(super) process: Child,
+pub(crate) struct Helper {
+    pub(crate) process: Child,
     /// The server's process.
-    pub(super) server: u32,
+    pub(crate) server: u32,
     /// Is kept open, since a test program ends in failure when it cannot print.
     _output: BufReader<ChildStdout>,
 }
 
 impl Helper {
     /// Runs this test program anew, which `command` wraps.
-    pub(super) fn run(command: &mut Command, data_dir: &Path) -> Result<Self, String> {
+    pub(crate) fn run(command: &mut Command, data_dir: &Path) -> Result<Self, String> {
         let mut process = command
-            .args(["--exact", "postgres::helper::supervise", "--ignored", "--nocapture"])
+            .args(["--exact", "helper::supervise", "--ignored", "--nocapture"])
             .env(DATA_DIR, data_dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -56,7 +56,7 @@ impl Helper {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    pub(super) fn start(data_dir: &Path) -> Self {
+    pub(crate) fn start(data_dir: &Path) -> Self {
         Self::run(&mut Command::new(env::current_exe().unwrap()), data_dir).unwrap()
     }
 }

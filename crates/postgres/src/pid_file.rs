@@ -8,15 +8,15 @@ const FILE: &str = "postmaster.pid";
 
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PidFile {
+pub(crate) struct PidFile {
     /// The process; negative for a single-user server.
-    pub(super) pid: i32,
-    pub(super) status: Status,
+    pub(crate) pid: i32,
+    pub(crate) status: Status,
 }
 
 /// How far a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// It has said nothing yet.
     Unknown,
     /// It is starting, or recovering from a crash.
@@ -29,7 +29,7 @@ pub(super) enum Status {
 
 impl PidFile {
     /// Reads the file of a cluster; `None` when there is none or it names no process.
-    pub(super) fn read(cluster: &Path) -> Option<Self> {
+    pub(crate) fn read(cluster: &Path) -> Option<Self> {
         Self::parse(&read_small(&cluster.join(FILE)).ok()?)
     }
 
@@ -47,7 +47,7 @@ impl PidFile {
     }
 
     /// Removes the file of a cluster that is proven to have no process.
-    pub(super) fn remove(cluster: &Path) -> Result<(), Error> {
+    pub(crate) fn remove(cluster: &Path) -> Result<(), Error> {
         let path = cluster.join(FILE);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal};
 
-use super::config;
+use crate::config;
 
 /// A live process of a PostgreSQL server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ServerProcess {
-    pub(super) pid: Pid,
+pub(crate) struct ServerProcess {
+    pub(crate) pid: Pid,
     /// Says that it is the server itself and not one of its children.
-    pub(super) leader: bool,
+    pub(crate) leader: bool,
 }
 
 /// Returns how the titles of a server's children begin, if it was started here.
@@ -20,7 +20,7 @@ fn title(cluster: &Path) -> String {
     format!("postgres: {}: ", config::cluster_name(cluster))
 }
 
-pub(super) use platform::{servers_in, signal};
+pub(crate) use platform::{servers_in, signal};
 
 #[cfg(target_os = "linux")]
 mod platform {

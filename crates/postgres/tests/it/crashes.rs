@@ -6,9 +6,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use novelfoundry_embedded::postgres::{DataDirLock, Error, Progress, State, start};
+use novelfoundry_postgres::{DataDirLock, Error, Progress, State, start};
 
-use super::{
+use crate::{
     helper::Helper,
     support::{
         PASSWORD, as_user, assert_nothing_left, bin_dir_of, eventually, is_alive, kill, options, owner,

@@ -7,7 +7,7 @@ use std::{
     process::ExitStatus,
 };
 
-use super::version::Version;
+use crate::version::Version;
 
 /// Tells why the embedded PostgreSQL does not run; `hint` tells what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -183,7 +183,7 @@ pub enum Error {
 
 impl Error {
     /// Sorts a refusal of the operating system into what the founder can act upon.
-    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },

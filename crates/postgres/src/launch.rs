@@ -13,7 +13,7 @@ use std::{
 use rustix::process::Signal;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{
+use crate::{
     Options, Progress,
     account::Account,
     binaries::Installation,
@@ -42,33 +42,34 @@ const STOP_STEPS: [(Signal, Duration); 3] = [
 
 /// What a started server is reached by.
 #[derive(Clone, Debug)]
-pub(super) struct Started {
-    pub(super) version: Version,
-    pub(super) socket_dir: PathBuf,
-    pub(super) port: u16,
+pub(crate) struct Started {
+    pub(crate) version: Version,
+    pub(crate) socket_dir: PathBuf,
+    pub(crate) port: u16,
 }
 
 /// All that is needed to start the server again and again.
-pub(super) struct Server {
+pub(crate) struct Server {
     installation: Installation,
     account: Account,
     data_dir: PathBuf,
     cluster: PathBuf,
-    pub(super) log: Log,
+    pub(crate) log: Log,
     listen: Option<SocketAddr>,
     settings: Vec<(String, String)>,
-    pub(super) reached_by: Started,
+    disposable: bool,
+    pub(crate) reached_by: Started,
 }
 
 impl Server {
     /// Finds or makes what a server needs: a user, a program, a cluster, a directory for its socket.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         lock: &DataDirLock,
         options: Options,
         mailbox: &mut Mailbox,
         progress: &UnboundedSender<Progress>,
     ) -> Result<Self, Error> {
-        let Options { bin_dir, admin_password, listen, settings } = options;
+        let Options { bin_dir, admin_password, listen, settings, disposable } = options;
         let data_dir = lock.data_dir();
         let cluster = data_dir.join("postgres");
         let port = listen.map_or(Ok(5432), |listen| {
@@ -94,17 +95,34 @@ impl Server {
         })?;
         if major.is_none() {
             let _ = progress.send(Progress::CreatingCluster);
-            cluster::create(&cluster, &installation, &account, &admin_password, mailbox)?;
+            cluster::create(
+                &cluster,
+                &installation,
+                &account,
+                &admin_password,
+                disposable.as_ref(),
+                mailbox,
+            )?;
         }
         let socket_dir = socket::prepare(data_dir, port, &account)?;
         let log = Log::new(data_dir.join("postgres.log"));
         let reached_by = Started { version, socket_dir, port };
         let data_dir = data_dir.to_owned();
-        Ok(Self { installation, account, data_dir, cluster, log, listen, settings, reached_by })
+        Ok(Self {
+            installation,
+            account,
+            data_dir,
+            cluster,
+            log,
+            listen,
+            settings,
+            disposable: disposable.is_some(),
+            reached_by,
+        })
     }
 
     /// Starts the server and waits until it accepts connections.
-    pub(super) fn launch(
+    pub(crate) fn launch(
         &self,
         mailbox: &mut Mailbox,
         mut recovering: impl FnMut(u64),
@@ -139,7 +157,14 @@ impl Server {
         let Started { socket_dir, port, .. } = &self.reached_by;
         let mut command = Command::new(self.installation.program("postgres"));
         command
-            .args(config::arguments(&self.cluster, socket_dir, self.listen, *port, &self.settings))
+            .args(config::arguments(
+                &self.cluster,
+                socket_dir,
+                self.listen,
+                *port,
+                &self.settings,
+                self.disposable,
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output);
@@ -202,7 +227,7 @@ impl Server {
     }
 
     /// Stops the server and leaves none of its processes behind.
-    pub(super) fn stop(&self, child: Supervised, mailbox: &mut Mailbox) -> Result<(), Error> {
+    pub(crate) fn stop(&self, child: Supervised, mailbox: &mut Mailbox) -> Result<(), Error> {
         mailbox.stop_is_known();
         let pid = child.id();
         for (signal, patience) in STOP_STEPS {
@@ -217,14 +242,14 @@ impl Server {
     }
 
     /// Keeps the log small; a server is worth more than its log, so a failure is told and no more.
-    pub(super) fn bound_log(&self) {
+    pub(crate) fn bound_log(&self) {
         if let Err(error) = self.log.bound() {
             tracing::warn!(%error, "the log of PostgreSQL cannot be cut");
         }
     }
 
     /// Removes what a server that is gone has left: its children, its pid file and its socket.
-    pub(super) fn clear_away(&self, mailbox: &mut Mailbox) -> Result<(), Error> {
+    pub(crate) fn clear_away(&self, mailbox: &mut Mailbox) -> Result<(), Error> {
         recover::evict(&self.cluster, mailbox, |_| {})?;
         recover::clear(&self.cluster, &self.reached_by.socket_dir)?;
         // One below the directory for temporary files would be litter; it is made anew at the next start.

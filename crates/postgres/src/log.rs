@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::error::Error;
+use crate::error::Error;
 
 /// The size from which the log is cut.
 const MOST_BYTES: u64 = 8 << 20;
@@ -20,28 +20,28 @@ const QUOTED_LINES: usize = 12;
 
 /// A log file.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     path: PathBuf,
 }
 
 impl Log {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
     /// Opens the log for a child to write to; every write goes to the end, wherever that is by then.
-    pub(super) fn open(&self) -> Result<File, Error> {
+    pub(crate) fn open(&self) -> Result<File, Error> {
         open(&self.path, OpenOptions::new().append(true).create(true))
             .map_err(|source| Error::io("open", &self.path, source))
     }
 
     /// Returns the present length, to tell later what was written since.
-    pub(super) fn mark(&self) -> u64 {
+    pub(crate) fn mark(&self) -> u64 {
         self.path.metadata().map_or(0, |metadata| metadata.len())
     }
 
     /// Returns the last lines written since `mark`.
-    pub(super) fn tail(&self, mark: u64) -> String {
+    pub(crate) fn tail(&self, mark: u64) -> String {
         let bytes = self.last_bytes(mark, QUOTED_BYTES).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -51,7 +51,7 @@ impl Log {
     /// Cuts a log that has grown too long, keeping its end beside it.
     ///
     /// What is written between the copy and the cut is lost; a log may lose lines, the disk may not fill.
-    pub(super) fn bound(&self) -> io::Result<()> {
+    pub(crate) fn bound(&self) -> io::Result<()> {
         if self.mark() <= MOST_BYTES {
             return Ok(());
         }
