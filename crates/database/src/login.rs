@@ -68,12 +68,15 @@ select current_user::text as login,
                  when r.rolreplication then 'can replicate the whole database'
                  when exists (select from pg_class c where c.relowner = r.oid) then 'owns tables, or can become their owner'
                  when exists (select from pg_proc p where p.proowner = r.oid) then 'owns functions, or can become their owner'
+                 when exists (select from pg_namespace n where n.nspowner = r.oid) then 'owns a schema, or can become its owner'
                  when exists (select from pg_database d where d.datdba = r.oid) then 'owns a database'
                  when r.rolname like 'pg\\_%' then 'is a member of ' || r.rolname
                end, ' and ')
           from pg_roles r
          where pg_has_role(current_user, r.oid, 'member')
-           and r.rolname <> 'pg_database_owner') as reason,
+           and r.rolname <> 'pg_database_owner'
+           -- A superuser counts as a member of every role.
+           and (r.rolsuper or current_setting('is_superuser') = 'off')) as reason,
        case when exists (select from pg_namespace n where n.nspname = 'app' and has_schema_privilege(n.oid, 'usage'))
             then to_regclass('app.schema_history') is not null else false end as has_schema,
        to_regclass('pg_catalog.pg_dist_node') is not null

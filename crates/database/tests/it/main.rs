@@ -4,6 +4,7 @@
 mod catalogue;
 mod cluster;
 mod isolation;
+mod logins;
 mod migrate;
 mod reconcile;
 mod retention;
