@@ -1,4 +1,5 @@
-//! What tests share: one real database that is prepared once, an issuer of real tokens, and a delaying proxy.
+//! What tests share: one real database that is prepared once, an issuer of real tokens, a delaying proxy, and the npm
+//! client that the embedded issuer is made for.
 //!
 //! Most tests take a fresh *tenant* in the shared database and so run amid other tenants' noise.
 #![expect(
@@ -11,11 +12,13 @@ mod cluster;
 mod database;
 mod issuer;
 mod proxy;
+mod supabase_js;
 
 pub use cluster::citus_bin_dir;
 pub use database::{Database, ENVIRONMENT, Nodes, Testbed};
 pub use issuer::TestIssuer;
 pub use proxy::DelayingProxy;
+pub use supabase_js::SupabaseJs;
 
 use std::path::PathBuf;
 

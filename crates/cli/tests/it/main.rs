@@ -10,6 +10,7 @@ mod pages;
 mod planes;
 mod refusals;
 mod support;
+mod switch;
 mod tenant;
 mod tombstones;
 mod user;
