@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Installation, Running, checkout, ended, gone, poll};
 
-const STORY_WORDS: i64 = 839;
+pub(crate) const STORY_WORDS: i64 = 839;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn up_is_used_stopped_and_started_again() {

@@ -4,14 +4,24 @@ use std::{
     fs,
     io::Read as _,
     os::unix::fs::PermissionsExt as _,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
+use novelfoundry_core::{Secret, SystemClock, TenantId, UserId};
 use novelfoundry_database::{DatabaseUrl, connect_check};
-use novelfoundry_testkit::Database;
+use novelfoundry_embedded::store::{self, Credentials, Limits, ObjectStore};
+use novelfoundry_testkit::{Database, TestIssuer};
 use rustix::process::Signal;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{Ended, Installation, ended, poll, send};
+use crate::{
+    lifecycle::STORY_WORDS,
+    support::{Api, Ended, Installation, ended, poll, send},
+};
 
 struct Deployment {
     installation: Installation,
@@ -179,4 +189,77 @@ async fn serve_and_worker_run_on_the_data_plane_of_another_process() {
         let status = poll("the end", || plane.0.try_wait().unwrap());
         assert_eq!(status.code(), Some(0));
     }
+}
+
+const KEY: (&str, &str) = ("separate", "a secret of the store");
+
+/// Serves a bucket and returns its endpoint.
+async fn bucket(directory: &std::path::Path, stop: &CancellationToken) -> String {
+    let opened = ObjectStore::open(store::Options {
+        root: directory.join("bucket"),
+        bucket: "novelfoundry".into(),
+        region: "us-east-1".into(),
+        credentials: vec![Credentials { access_key_id: KEY.0.into(), secret_access_key: Secret::new(KEY.1) }],
+        allowed_origins: Vec::new(),
+        clock: Arc::new(SystemClock),
+        limits: Limits::default(),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(store::serve(opened.unwrap(), listener, stop.clone()));
+    endpoint
+}
+
+/// Every part is a process of its own that knows the others by address alone, and the database by what `migrate` wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_serve_takes_in_a_worker_elsewhere_finishes() {
+    let deployment = Deployment::new().await;
+    assert_eq!(deployment.migrate(&["--write-env", "env"]).code, Some(0));
+    let issuer = TestIssuer::start().await;
+    let stop = CancellationToken::new();
+    let endpoint = bucket(deployment.installation.root(), &stop).await;
+    // A port that was free a moment ago; `serve` has to be told the one that clients use.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let start = |command: &str| {
+        let mut sh = Command::new("sh");
+        deployment.installation.prepare(&mut sh);
+        let program = env!("CARGO_BIN_EXE_novelfoundry");
+        let listen = if command == "serve" { format!("--listen 127.0.0.1:{port}") } else { String::new() };
+        sh.arg("-c")
+            .arg(format!("set -a; . ./env; exec '{program}' {command} {listen} --metrics-listen off"))
+            .envs([("NOVELFOUNDRY_PUBLIC_URL", &url), ("AWS_ENDPOINT_URL_S3", &endpoint)])
+            .env("NOVELFOUNDRY_AUTH_ISSUER", &issuer.issuer)
+            .env("NOVELFOUNDRY_AUTH_JWKS_URL", format!("{}/.well-known/jwks.json", issuer.issuer))
+            .envs([("AWS_ACCESS_KEY_ID", KEY.0), ("AWS_SECRET_ACCESS_KEY", KEY.1)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Plane(sh.spawn().unwrap())
+    };
+    let mut serve = start("serve");
+    let api = Api::at(&url);
+    let begun = Instant::now();
+    while api.call("GET", "/readyz", "", None).await.0 != 200 {
+        assert!(begun.elapsed().as_secs() < 30, "serve is not ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let user = UserId::from_uuid(issuer.id());
+    let outside = issuer.token(user, None);
+    let (status, made) = api.call("POST", "/v1/tenants", &outside, Some(json!({ "name": "Apart" }))).await;
+    assert_eq!(status, 201, "{made}");
+    let tenant = TenantId::from_uuid(made["tenant_id"].as_str().unwrap().parse().unwrap());
+    let token = issuer.token(user, Some(tenant));
+    let (_, path) = api.upload(&token, include_bytes!("../../src/demo/story.md")).await;
+    let (_, analysis) = api.call("GET", &path, &token, None).await;
+    assert_eq!(analysis["state"], "queued", "`serve` does no work itself");
+
+    let mut worker = start("worker");
+    let analysis = api.analysis(&token, &path).await;
+    assert_eq!(analysis["state"], "succeeded", "{analysis}");
+    assert_eq!(analysis["result"]["words"], STORY_WORDS);
+    for plane in [&mut serve, &mut worker] {
+        send(plane.0.id(), Signal::TERM);
+        assert_eq!(poll("the end", || plane.0.try_wait().unwrap()).code(), Some(0));
+    }
+    stop.cancel();
 }
