@@ -14,6 +14,8 @@ use crate::{
     config::Config,
 };
 
+const HOST: &str = "database host";
+
 /// Looks at the logins that are configured.
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
     let mut findings = all_traps(config);
@@ -75,7 +77,6 @@ fn unreachable(part: &str, url: &DatabaseUrl, error: &DbError) -> Finding {
 
 /// Looks the host up: a host with IPv6 addresses only is out of reach for many machines.
 async fn host(url: &DatabaseUrl) -> Option<Finding> {
-    const PART: &str = "database host";
     if url.is_socket() || url.host.parse::<IpAddr>().is_ok() {
         return None;
     }
@@ -83,24 +84,29 @@ async fn host(url: &DatabaseUrl) -> Option<Finding> {
         Ok(found) => found.collect(),
         Err(error) => {
             let next = "Look for a misspelling, and whether this machine has a working DNS.";
-            return Some(Finding::fail(PART, format!("{}: {error}", url.host), next));
+            return Some(Finding::fail(HOST, format!("{}: {error}", url.host), next));
         }
     };
+    let has_ipv6 = has_ipv6_route(&found).await;
+    Some(resolved(&url.host, &found, has_ipv6))
+}
+
+fn resolved(host: &str, found: &[SocketAddr], has_ipv6: bool) -> Finding {
     let addresses = found.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
-    Some(if found.iter().all(SocketAddr::is_ipv6) && !has_ipv6_route(&found).await {
+    if found.iter().all(SocketAddr::is_ipv6) && !has_ipv6 {
         Finding::fail(
-            PART,
-            format!("{} has an IPv6 address only ({addresses}), and this machine has no IPv6", url.host),
+            HOST,
+            format!("{host} has an IPv6 address only ({addresses}), and this machine has no IPv6"),
             "Use the provider's session pooler (on Supabase `aws-…pooler.supabase.com:5432`), or its IPv4 add-on.",
         )
     } else {
-        Finding::ok(PART, format!("{} is {addresses}", url.host))
-    })
+        Finding::ok(HOST, format!("{host} is {addresses}"))
+    }
 }
 
 /// Asks the routing table; nothing is sent.
 async fn has_ipv6_route(addresses: &[SocketAddr]) -> bool {
-    let Some(address) = addresses.first() else { return false };
+    let Some(address) = addresses.iter().find(|address| address.is_ipv6()) else { return false };
     match tokio::net::UdpSocket::bind("[::]:0").await {
         Ok(socket) => socket.connect(address).await.is_ok(),
         Err(_) => false,
@@ -265,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_with_ipv6_addresses_only_is_out_of_reach_where_there_is_no_ipv6() {
+        let six: SocketAddr = "[2001:db8::1]:5432".parse().unwrap();
+        let four: SocketAddr = "192.0.2.1:5432".parse().unwrap();
+        for (found, has_ipv6, expected) in [
+            (&[six][..], false, Verdict::Fail),
+            (&[six], true, Verdict::Ok),
+            (&[six, four], false, Verdict::Ok),
+            (&[four], false, Verdict::Ok),
+        ] {
+            assert_eq!(resolved("db.example", found, has_ipv6).verdict, expected, "{found:?} {has_ipv6}");
+        }
+        let told = resolved("db.example", &[six], false);
+        assert!(told.detail.contains("2001:db8::1") && told.next.unwrap().contains("IPv4 add-on"));
+    }
+
+    #[test]
     fn unsafe_settings_fail() {
         let mut settings = probe::ServerSettings {
             version: "15.1".to_owned(),
@@ -276,8 +298,17 @@ mod tests {
         };
         assert!(server(&settings).iter().all(|finding| finding.verdict == Verdict::Ok));
         settings.fsync = false;
+        settings.full_page_writes = false;
         settings.synchronous_commit = "off".to_owned();
         let fails = server(&settings).into_iter().filter(|finding| finding.verdict == Verdict::Fail);
-        assert_eq!(fails.map(|finding| finding.part).collect::<Vec<_>>(), ["fsync", "synchronous_commit"]);
+        assert_eq!(
+            fails.map(|finding| finding.part).collect::<Vec<_>>(),
+            ["fsync", "full_page_writes", "synchronous_commit"]
+        );
+        settings.version_number = 140_020;
+        assert_eq!(
+            (server(&settings)[0].part.as_str(), server(&settings)[0].verdict),
+            ("database server", Verdict::Fail)
+        );
     }
 }
