@@ -10,6 +10,7 @@ mod lifecycle;
 mod pages;
 mod planes;
 mod refusals;
+mod restore;
 mod support;
 mod switch;
 mod tenant;
