@@ -18,6 +18,17 @@ async fn kills_lose_nothing_and_leave_nothing() {
     // PostgreSQL alone: it is started again while the API stays.
     let first = up.postgres();
     send(first, Signal::KILL);
+    // It is told at once to whoever balances the load, and the program lives.
+    let begun = std::time::Instant::now();
+    loop {
+        let (status, problem) = up.call("GET", "/readyz", "", None).await;
+        if status != 200 {
+            assert_eq!((status, &problem["code"]), (503, &json!("database-unavailable")), "{problem}");
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 30, "it is ready without a database");
+    }
+    assert_eq!(up.call("GET", "/healthz", "", None).await.0, 200);
     gone(first);
     let begun = std::time::Instant::now();
     while titles(&up, &token).await.is_none() {
@@ -26,6 +37,7 @@ async fn kills_lose_nothing_and_leave_nothing() {
     }
     make(&up, &token, "after PostgreSQL was killed").await;
     assert_eq!(titles(&up, &token).await.unwrap().len(), 2);
+    assert_eq!(up.call("GET", "/readyz", "", None).await.0, 200);
 
     // This program alone.
     let (pid, postgres) = (up.pid(), up.postgres());
