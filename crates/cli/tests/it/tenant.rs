@@ -1,5 +1,8 @@
 //! The operator deletes a workspace: told before, asked, done once.
 
+use std::collections::BTreeSet;
+
+use novelfoundry_database::{Purge, TABLES};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -29,6 +32,12 @@ async fn the_operator_deletes_a_workspace_after_looking_at_it() {
         tables.iter().find(|row| row["table"] == table).unwrap()["rows"].clone()
     };
     assert_eq!((rows("projects"), rows("revisions"), rows("analyses")), (1.into(), 1.into(), 1.into()));
+    // Every table that a purge touches, by the catalogue; which workspace a session is in is no tenant's to count.
+    let told: BTreeSet<_> =
+        looked["tables"].as_array().unwrap().iter().map(|row| row["table"].as_str().unwrap()).collect();
+    let touched = TABLES.iter().filter(|table| table.purge != Purge::None).map(|table| table.name);
+    assert_eq!(told, touched.filter(|name| *name != "session_tenants").collect());
+    assert!(told.len() >= 12, "{told:?}");
     let words = installation.run(&["tenant", "delete", &id, "--dry-run"]);
     assert!(words.stdout.contains("billing_events") && words.stdout.contains("files"), "{words:?}");
 

@@ -257,6 +257,32 @@ async fn the_operator_invites_people_by_a_link_to_choose_a_password_or_into_a_wo
     assert_eq!(role.code, Some(2), "a role needs a workspace: {role:?}");
 }
 
+/// Nobody new comes in; who has an account goes where they are invited.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_sign_up_is_closed_an_account_still_accepts_an_invitation() {
+    let installation = Installation::new();
+    let up = installation.up(&["--signup", "closed"]);
+    let password = |email: &str| installation.run(&["user", "create", email]).stdout.trim_end().to_owned();
+    let (annas, brunos) = (password("anna@example.com"), password("bruno@example.com"));
+    let (_, anna) = sign_in(&up, &installation, "anna@example.com", &annas).await;
+    let (_, bruno) = sign_in(&up, &installation, "bruno@example.com", &brunos).await;
+    let invite = async || {
+        let role = json!({ "role": "viewer" });
+        let (status, made) = call(&up, &installation, "/v1/invitations", &anna, Some(&role)).await;
+        assert_eq!(status, 201, "{made}");
+        made["link"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned()
+    };
+    let new = json!({ "email": "carla@example.com", "password": "a long password",
+        "data": { "invitation_token": invite().await } });
+    let (status, refused) = call(&up, &installation, "/auth/v1/signup", "", Some(&new)).await;
+    assert!((400..500).contains(&status), "somebody new came in: {status} {refused}");
+    let accept = json!({ "token": invite().await });
+    let (status, joined) = call(&up, &installation, "/v1/invitations/accept", &bruno, Some(&accept)).await;
+    assert_eq!(status, 200, "{joined}");
+    let path = format!("/v1/tenants/{}/activate", joined["tenant_id"].as_str().unwrap());
+    assert_eq!(call(&up, &installation, &path, &bruno, Some(&json!({}))).await.0, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ended_session_changes_neither_people_nor_workspaces() {
     let installation = Installation::new();
