@@ -1,7 +1,7 @@
 //! Measures what authorising a request costs in processor time: the same read as a bare transaction, and with its
 //! token verified, its signing key looked up and its transaction opened for a member. Judges nothing.
 //!
-//! `cargo run --release -p novelfoundry-api --example authorisation_cost`, on a machine with nothing else to do.
+//! `script/bench` runs it, on a machine with nothing else to do.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made fails by panicking")]
 
 use novelfoundry_core::{IdSource, ProjectId, Role};
