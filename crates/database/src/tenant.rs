@@ -450,3 +450,6 @@ async fn send(client: &Client, call: &Ready<'_>, tenant: &Uuid) -> Result<Vec<Ro
     let typed: Vec<_> = values.zip(query.types.iter().cloned()).collect();
     client.query_typed(query.text, &typed).await
 }
+
+#[cfg(test)]
+mod tests;
