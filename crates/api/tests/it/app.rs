@@ -100,7 +100,12 @@ impl App {
 
     /// Starts it without a worker, with another deadline for requests.
     pub(crate) async fn start_with_deadline(deadline: Duration) -> Self {
-        Self::start_as(Setup { deadline, ..Setup::in_database(Database::shared().await) }).await
+        Self::start_in_with_deadline(Database::shared().await, deadline).await
+    }
+
+    /// Starts it without a worker in a database of the test's own, with another deadline for requests.
+    pub(crate) async fn start_in_with_deadline(database: Database, deadline: Duration) -> Self {
+        Self::start_as(Setup { deadline, ..Setup::in_database(database) }).await
     }
 
     async fn start_as(setup: Setup) -> Self {

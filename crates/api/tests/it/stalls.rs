@@ -8,7 +8,7 @@ use std::{
 
 use axum::{Router, body::Body, routing::get};
 use novelfoundry_testkit::Database;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -110,4 +110,30 @@ async fn a_body_that_drips_is_answered_and_cut_off() {
     let made = format!("select count(*) from app.projects where tenant_id = '{}'", anna.tenant);
     let rows = Database::shared().await.sql(&made).await.unwrap();
     assert_eq!(rows[0][0].as_deref(), Some("0"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_waits_in_the_database_is_answered_at_its_deadline_and_leaves_nothing() {
+    let database = Database::fresh().await;
+    let app = App::start_in_with_deadline(database.clone(), Duration::from_secs(1)).await;
+    let anna = app.writer().await;
+    let holder = database.connect_as(&database.admin).await.unwrap();
+    holder.batch_execute("begin; lock table app.projects in access exclusive mode").await.unwrap();
+    let begun = Instant::now();
+    let answer = app.post(&anna, "/v1/projects", json!({"title": "Late"})).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (504, "deadline-exceeded"), "{}", answer.body);
+    let took = begun.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(8)).contains(&took), "{took:?}");
+    holder.batch_execute("rollback").await.unwrap();
+    // Nothing of it goes on: it is gone from the database, not only from the client.
+    let running = "select count(*) from pg_stat_activity
+        where datname = current_database() and usename = 'novelfoundry_tenant' and state <> 'idle'";
+    let deadline = Instant::now() + PATIENCE;
+    while database.sql(running).await.unwrap()[0][0].as_deref() != Some("0") {
+        assert!(Instant::now() < deadline, "its statement goes on");
+        tokio::task::yield_now().await;
+    }
+    let rows = database.sql("select count(*) from app.projects").await.unwrap();
+    assert_eq!(rows[0][0].as_deref(), Some("0"));
+    app.post(&anna, "/v1/projects", json!({"title": "In time"})).await.expect(201);
 }
