@@ -1,10 +1,13 @@
 //! The migrator: two at once, an edited past, resumed steps, floors, and logins that see too much.
 
+use std::time::{Duration, Instant};
+
+use novelfoundry_core::{ProjectId, Role};
 use novelfoundry_database::{
-    DatabaseUrl, LoginError, MIGRATIONS, MigrateError, Migration, Migrator, Passwords, PoolOptions,
-    RoleNames, Statements, TenantDb, newest_version,
+    Authority, DatabaseUrl, LoginError, MIGRATIONS, MigrateError, Migration, Migrator, Passwords,
+    PoolOptions, RoleNames, Statements, TenantDb, newest_version, projects,
 };
-use novelfoundry_testkit::Database;
+use novelfoundry_testkit::{Database, TestIssuer};
 
 fn roles() -> RoleNames {
     RoleNames::with_prefix("novelfoundry").unwrap()
@@ -123,4 +126,62 @@ async fn privileged_logins_and_unfit_schemas_are_refused() {
     let url = DatabaseUrl { database: empty.database, ..database.tenant.clone() };
     let none = TenantDb::connect(&url, "novelfoundry/test", OPTIONS).await;
     assert!(matches!(none, Err(LoginError::NoSchema)), "{:?}", none.err());
+}
+
+const LATER: &str = "alter table app.projects add column later text default 'unknown to the program'";
+
+/// A schema that only grew serves the programs of before.
+#[tokio::test]
+async fn a_program_works_on_the_schema_of_a_newer_one() {
+    let database = Database::fresh().await;
+    let version = newest_version(MIGRATIONS) + 1;
+    let later = Migration { version, name: "9999_later", sql: LATER };
+    let migrations: &'static [Migration] = [MIGRATIONS, &[later]].concat().leak();
+    let migrator = Migrator::connect(&database.admin, roles()).await.unwrap();
+    assert_eq!(migrator.with_migrations(migrations).migrate(|_| {}).await.unwrap(), [version]);
+    let db = TenantDb::connect(&database.tenant, "novelfoundry/test", OPTIONS).await.unwrap();
+    database.control_db().await;
+    let issuer = TestIssuer::start().await;
+    let anna = Authority::from_claims(&issuer.writer(&db).await).unwrap();
+    let id = ProjectId::from_uuid(issuer.id());
+    let insert = projects::insert(id, "Before".into(), anna.user_id().unwrap());
+    db.write(&anna, Role::Editor, "test.create", insert).await.unwrap();
+    let found = db.read(&anna, Role::Viewer, "test.read", projects::by_id(id)).await.unwrap();
+    assert_eq!(found.unwrap().title, "Before");
+    // And its own migrator leaves the schema as it is.
+    let older = Migrator::connect(&database.admin, roles()).await.unwrap().migrate(|_| {}).await;
+    assert_eq!(older.unwrap(), Vec::<i32>::new());
+}
+
+const ADDING: Migration = Migration { version: 2, name: "0002_c", sql: "alter table app.a add column y int" };
+
+/// A migration that waits for a long reader stands aside for the others that come after it, and gets through at last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_reader_holds_nobody_up_for_long() {
+    let empty = Database::empty().await.admin;
+    let database = Database { admin: empty.clone(), ..Database::shared().await };
+    let migrate = |migrations| {
+        let empty = empty.clone();
+        async move {
+            let migrator = Migrator::connect(&empty, roles()).await.unwrap();
+            migrator.with_migrations(migrations).migrate(|_| {}).await
+        }
+    };
+    migrate(&[FIRST]).await.unwrap();
+    let reader = database.connect_as(&empty).await.unwrap();
+    reader.batch_execute("begin; select from app.a").await.unwrap();
+    let migration = tokio::spawn(migrate(&[FIRST, ADDING]));
+    let waiting = "select count(*) from pg_locks
+        where relation = 'app.a'::regclass and mode = 'AccessExclusiveLock' and not granted";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while database.sql(waiting).await.unwrap()[0][0].as_deref() == Some("0") {
+        assert!(Instant::now() < deadline, "the migration does not wait");
+        tokio::task::yield_now().await;
+    }
+    // It stands in line behind the migration, whose reader stays.
+    let next = tokio::time::timeout(Duration::from_secs(20), database.sql("select from app.a")).await;
+    next.expect("the table is held up for as long as the reader stays").unwrap();
+    assert!(!migration.is_finished());
+    reader.batch_execute("commit").await.unwrap();
+    assert_eq!(migration.await.unwrap().unwrap(), [2]);
 }

@@ -82,15 +82,17 @@ async fn the_session_s_workspace_wins_over_the_default_and_the_oldest() {
     assert!(directory::confirm(&control, &claims, foreign).await.unwrap().is_none());
 }
 
-/// A managed platform's owner bypasses row security, ours does not: the hook must not depend on it.
-#[tokio::test]
-async fn the_answer_is_the_same_whether_or_not_the_owner_bypasses_row_security() {
-    let testbed = Testbed::start(false).await;
-    let database = &testbed.database;
+/// Asks in every way that decides something, and returns the answers with names in place of ids.
+async fn answers(database: &Database) -> Vec<Value> {
+    Box::pin(ask(database)).await
+}
+
+async fn ask(database: &Database) -> Vec<Value> {
     let issuer = TestIssuer::start().await;
     let (db, control) = (database.tenant_db(1).await, database.control_db().await);
     let (anna, bruno) = (issuer.writer(&db).await, issuer.writer(&db).await);
-    let second = NewWorkspace::for_claims(&anna, &novelfoundry_core::IdSource::default());
+    let (stranger, ids) = (issuer.id(), novelfoundry_core::IdSource::default());
+    let second = NewWorkspace::for_claims(&anna, &ids);
     workspaces::create(&db, &second, "Second", None).await.unwrap();
     let membership = directory::confirm(&control, &anna, second.tenant_id()).await.unwrap().unwrap();
     directory::activate(&control, &anna, &membership).await.unwrap();
@@ -101,26 +103,49 @@ async fn the_answer_is_the_same_whether_or_not_the_owner_bypasses_row_security()
         own(json!({"session_id": bruno.session_id(), "app_metadata": {"tenant_id": bruno.tenant_id()}})),
         own(json!({"tenant_id": [bruno.tenant_id()], "user_metadata": {"tenant_id": bruno.tenant_id()}})),
         json!({"user_id": bruno.user_id(), "claims": {"session_id": anna.session_id()}}),
-        json!({"user_id": issuer.id(), "claims": {"app_metadata": {"tenant_id": anna.tenant_id()}}}),
+        json!({"user_id": stranger, "claims": {"app_metadata": {"tenant_id": anna.tenant_id()}}}),
         json!({"user_id": [anna.user_id()], "claims": "x"}),
         json!(null),
     ];
-    let answers = async || {
-        let mut answers = Vec::new();
-        for event in &events {
-            answers.push(hook(database, event).await);
-        }
-        answers
-    };
-    let without = answers().await;
-    let named = |answer: &Value| answer["claims"]["app_metadata"]["tenant_id"].clone();
-    assert_eq!(named(&without[0]), json!(anna.tenant_id()));
-    assert_eq!(named(&without[1]), json!(second.tenant_id()));
-    assert_eq!(named(&without[4]), json!(bruno.tenant_id()));
+    let names = [
+        (json!(anna.user_id()), "anna"),
+        (json!(anna.session_id()), "anna's session"),
+        (json!(anna.tenant_id()), "anna's first"),
+        (json!(second.tenant_id()), "anna's second"),
+        (json!(bruno.user_id()), "bruno"),
+        (json!(bruno.session_id()), "bruno's session"),
+        (json!(bruno.tenant_id()), "bruno's"),
+        (json!(stranger), "a stranger"),
+    ];
+    let mut answers = Vec::new();
+    for event in &events {
+        let text = hook(database, event).await.to_string();
+        let readable = names.iter().fold(text, |text, (id, name)| text.replace(id.as_str().unwrap(), name));
+        answers.push(serde_json::from_str(&readable).unwrap());
+    }
+    answers
+}
+
+/// Played on one server and, with the other tests, on a cluster: what is written down is the same.
+#[tokio::test]
+async fn the_answers_are_as_written_down_wherever_they_are_given() {
+    insta::assert_json_snapshot!(answers(&Database::shared().await).await);
+}
+
+/// A managed platform's owner bypasses row security, ours does not: the hook must not depend on it.
+#[tokio::test]
+async fn the_answer_is_the_same_whether_or_not_the_owner_bypasses_row_security() {
+    let testbed = Testbed::start(false).await;
+    let database = &testbed.database;
+    let without = answers(database).await;
     let bypasses = "select rolbypassrls or rolsuper from pg_roles where rolname = 'novelfoundry_owner'";
     assert_eq!(database.sql(bypasses).await.unwrap()[0][0].as_deref(), Some("f"));
     database.sql("alter role novelfoundry_owner bypassrls").await.unwrap();
-    assert_eq!(answers().await, without);
-    drop((db, control));
+    assert_eq!(answers(database).await, without);
+    let named = |answer: &Value| answer["claims"]["app_metadata"]["tenant_id"].clone();
+    assert_eq!(named(&without[0]), json!("anna's first"));
+    assert_eq!(named(&without[1]), json!("anna's second"));
+    assert_eq!(named(&without[4]), json!("bruno's"));
+    assert_eq!(named(&without[5]), Value::Null);
     testbed.stop().await;
 }
