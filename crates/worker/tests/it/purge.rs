@@ -113,6 +113,61 @@ async fn a_deleted_manuscript_leaves_its_project_and_may_be_purged_twice() {
     worker.stop().await;
 }
 
+/// Whichever comes first, the settling of an upload or its deletion, the other meets it before it has committed: the bytes
+/// are given back once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_and_a_deletion_that_meet_give_the_bytes_back_once() {
+    let bed = Bed::make().await;
+    if bed.database.nodes.is_some() {
+        println!("skipped: who waits for whom is seen on one server only");
+        return;
+    }
+    let worker = bed.work("a").await;
+    let holder = bed.database.connect_as(&bed.database.admin).await.unwrap();
+    let waiting = async |count: &str| {
+        let wait = "select count(*) from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock'";
+        until("so many wait", async || bed.one(wait).await == count).await;
+    };
+    for deletion_first in [true, false] {
+        let writer = bed.writer().await;
+        let tenant = writer.authority.tenant_id();
+        // What is given back twice is taken from others, and shows.
+        let others =
+            format!("update app.tenant_usage set reserved_bytes = 1000 where tenant_id = '{tenant}'");
+        bed.database.sql(&others).await.unwrap();
+        let upload = bed.ticket(&writer, "a.txt", b"first").await;
+        bed.files.put(&upload.key, b"first").await;
+        // Both give the bytes back last.
+        let hold = format!("begin; select from app.tenant_usage where tenant_id = '{tenant}' for update");
+        holder.batch_execute(&hold).await.unwrap();
+        let deletion = async {
+            if !deletion_first {
+                waiting("1").await;
+            }
+            delete(&bed, &writer, None).await
+        };
+        let settling = async {
+            if deletion_first {
+                waiting("1").await;
+            }
+            let job = bed.settle(&writer, &upload).await;
+            waiting("2").await;
+            holder.batch_execute("rollback").await.unwrap();
+            job
+        };
+        let (purge, settling) = tokio::join!(deletion, settling);
+        bed.job_is(settling, "succeeded").await;
+        bed.job_is(purge, "succeeded").await;
+        let used = bed.one(&format!("{USED} where tenant_id = '{tenant}'")).await;
+        assert_eq!(used, "1000 0", "the deletion first: {deletion_first}");
+        assert!(!bed.files.has(&upload.key).await);
+        let left = format!("select count(*) from app.revisions where tenant_id = '{tenant}'");
+        assert_eq!(bed.one(&left).await, "0");
+    }
+    worker.stop().await;
+}
+
 /// A ticket that outlives the delete puts the object back; the tombstone has the last word.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_upload_does_not_bring_a_deleted_object_back() {
