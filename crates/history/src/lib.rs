@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use run::{Options, Report, run};
+pub use run::{Options, Report, run, shorten};
 
 /// The longest that anything may take to come about, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_mins(3);

@@ -27,8 +27,8 @@ use crate::{
 const TENANTS: usize = 4;
 /// Members of each workspace; the last is another workspace's owner.
 const CLIENTS: [Role; 4] = [Role::Owner, Role::Editor, Role::Viewer, Role::Editor];
-/// Persons that a workspace brings.
-const PERSONS: usize = 3;
+/// Persons that a workspace brings, its owner first.
+pub(crate) const PERSONS: usize = 3;
 /// Beyond every plan's.
 const FIRST_FREE_SERIAL: u64 = 1 << 40;
 /// How often a smaller history is tried; each takes as long as it takes.
@@ -43,8 +43,6 @@ pub struct Options {
     pub operations: usize,
     /// The database to run in, which nothing else uses and which is not crashed; none for a server of its own.
     pub database: Option<Database>,
-    /// Whether a failure is tried again with ever fewer steps.
-    pub shrink: bool,
 }
 
 /// What came of it.
@@ -66,8 +64,7 @@ pub struct Report {
     pub took: Duration,
     /// Each violation with the events that have to do with it.
     pub violations: Vec<String>,
-    /// The fewest of the steps and faults found that show the first violation, and what they show.
-    pub smaller: Option<(usize, Vec<String>)>,
+    classes: Vec<Class>,
 }
 
 /// Runs a history and judges it.
@@ -75,33 +72,42 @@ pub struct Report {
 /// # Panics
 /// Where the system cannot be set up or does not come to rest.
 pub async fn run(options: Options) -> Report {
-    let clients = TENANTS * CLIENTS.len();
-    let shape = Shape { clients, operations: options.operations, crashes: options.database.is_none() };
-    let plan = Plan::new(options.seed, shape);
-    let (mut report, classes) = Box::pin(play(&plan, &options)).await;
-    if options.shrink
-        && let Some(class) = classes.first()
-    {
-        let last = Mutex::new(None);
-        // The database is shared by no other run, so each takes a server of its own.
-        let alone = Options { database: None, ..options.clone() };
-        let small = shrink(plan.parts(), SHRINKING, async |kept| {
-            let (report, classes) = Box::pin(play(&plan.only(kept), &alone)).await;
-            let fails = classes.contains(class);
-            if fails {
-                last.lock().unwrap().replace(report);
-            }
-            fails
-        })
-        .await;
-        if let Some(smaller) = last.into_inner().unwrap() {
-            report.smaller = Some((small.len(), smaller.violations));
-        }
-    }
-    report
+    let plan = options.plan();
+    Box::pin(play(&plan, &options)).await
 }
 
-async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
+/// Runs a history that failed again and again with fewer of its steps and faults. Returns the fewest that showed its
+/// first violation, and what they showed; none where it was not seen again.
+///
+/// # Panics
+/// Where the system cannot be set up or does not come to rest.
+pub async fn shorten(options: Options, report: &Report) -> Option<(usize, Vec<String>)> {
+    let class = report.classes.first()?;
+    let plan = options.plan();
+    // The database is shared by no other run, so each takes a server of its own.
+    let alone = Options { database: None, ..options };
+    let last = Mutex::new(None);
+    let small = shrink(plan.parts(), SHRINKING, async |kept| {
+        let report = Box::pin(play(&plan.only(kept), &alone)).await;
+        let fails = report.classes.contains(class);
+        if fails {
+            last.lock().unwrap().replace(report);
+        }
+        fails
+    })
+    .await;
+    last.into_inner().unwrap().map(|smaller| (small.len(), smaller.violations))
+}
+
+impl Options {
+    fn plan(&self) -> Plan {
+        let clients = TENANTS * CLIENTS.len();
+        let crashes = self.database.is_none();
+        Plan::new(self.seed, Shape { clients, operations: self.operations, crashes })
+    }
+}
+
+async fn play(plan: &Plan, options: &Options) -> Report {
     let purge_after = if plan.purge_soon { Duration::ZERO } else { Duration::from_hours(24) };
     let system = System::start(options.database.clone(), purge_after).await;
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
@@ -156,10 +162,9 @@ async fn play(plan: &Plan, options: &Options) -> (Report, Vec<Class>) {
     violations.extend(shared.observer.take());
     let used = shared.used.into_inner().unwrap();
     shared.system.stop().await;
-    let classes = violations.iter().map(|violation| violation.class).collect();
     let unused = Operation::ALL.iter().filter(|operation| !used.contains(operation));
     let unused = unused.map(|operation| operation.definition().id).collect();
-    (Report { unused, ..report(&events, hits, took, &violations) }, classes)
+    Report { unused, ..report(&events, hits, took, &violations) }
 }
 
 fn report(events: &[Event], faults: usize, took: Duration, violations: &[Violation]) -> Report {
@@ -173,7 +178,7 @@ fn report(events: &[Event], faults: usize, took: Duration, violations: &[Violati
         took,
         violations: violations.iter().map(|violation| violation.with_events(events)).collect(),
         unused: Vec::new(),
-        smaller: None,
+        classes: violations.iter().map(|violation| violation.class).collect(),
     }
 }
 

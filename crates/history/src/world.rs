@@ -52,6 +52,7 @@ pub(crate) struct World {
     pub(crate) revisions: Things<3>,
     /// Project, manuscript, revision, analysis.
     pub(crate) analyses: Things<4>,
+    pub(crate) invitations: Things<1>,
     pub(crate) cursors: Mutex<Vec<String>>,
 }
 

@@ -153,6 +153,7 @@ impl Client<'_> {
         let world = self.world();
         match (kind, parents.as_slice()) {
             (Kind::Project, _) => world.projects.add([made]),
+            (Kind::Invitation, _) => world.invitations.add([made]),
             (Kind::Manuscript, [project]) => world.manuscripts.add([*project, made]),
             (Kind::Revision, [project, manuscript]) => world.revisions.add([*project, *manuscript, made]),
             (Kind::Analysis, [project, manuscript, revision]) => {

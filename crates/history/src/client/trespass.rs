@@ -1,5 +1,6 @@
 //! Tries what must not work: other workspaces' ids, cursors and names.
 
+use novelfoundry_core::Role;
 use reqwest::Method;
 use serde_json::json;
 
@@ -7,6 +8,7 @@ use crate::{
     history::{Class, Violation},
     plan::Step,
     random::index,
+    run::PERSONS,
     sha256,
 };
 
@@ -18,17 +20,40 @@ impl Client<'_> {
         (self.tenant + 1 + index(step.pick / 7, all - 1)) % all
     }
 
-    /// Sends any operation at another workspace's thing.
+    /// Sends any operation at another workspace, its people or its things.
     pub(super) async fn probe(&self, step: &Step) {
+        let request =
+            if (step.pick / 11).is_multiple_of(4) { self.at_people(step) } else { self.at_texts(step) };
+        if let Some(request) = request {
+            self.must_fail(step, request).await;
+        }
+    }
+
+    /// Changes or takes away another workspace's members, an invitation to it, or all of it.
+    fn at_people(&self, step: &Step) -> Option<Request> {
+        let another = self.another(step);
+        // Their owner may be a member here.
+        let theirs = self.shared.user(another * PERSONS + 1 + index(step.pick / 3, PERSONS - 1));
+        let member = format!("/v1/members/{theirs}");
+        let role = [Role::Viewer, Role::Editor, Role::Owner][index(step.pick / 5, 3)];
+        Some(match step.pick / 44 % 5 {
+            0 => Request { body: Some(json!({ "role": role })), ..Request::new(Method::PATCH, member) },
+            1 => Request::new(Method::DELETE, member),
+            2 => Request::post(format!("{member}/hand-over"), json!({})),
+            3 => {
+                let [invitation] = self.shared.worlds[another].invitations.pick(step.pick)?;
+                Request::new(Method::DELETE, format!("/v1/invitations/{invitation}"))
+            }
+            _ => Request::new(Method::DELETE, format!("/v1/tenants/{}", self.shared.tenant(another))),
+        })
+    }
+
+    fn at_texts(&self, step: &Step) -> Option<Request> {
         let world = &self.shared.worlds[self.another(step)];
-        let (Some([project]), Some(manuscript), Some(revision), Some(analysis)) = (
-            world.projects.pick(step.pick),
-            world.manuscripts.pick(step.pick),
-            world.revisions.pick(step.pick),
-            world.analyses.pick(step.pick),
-        ) else {
-            return;
-        };
+        let [project] = world.projects.pick(step.pick)?;
+        let manuscript = world.manuscripts.pick(step.pick)?;
+        let revision = world.revisions.pick(step.pick)?;
+        let analysis = world.analyses.pick(step.pick)?;
         let title = json!({"title": self.marker(step.serial).to_string()});
         let text = self.marker(step.serial).text();
         let upload = json!({
@@ -40,7 +65,7 @@ impl Client<'_> {
         let delete = |path: String| Request::new(Method::DELETE, path);
         let patch = |path: String| Request { body: Some(title.clone()), ..Request::new(Method::PATCH, path) };
         let (theirs, text) = (project_path(project), manuscript_path(manuscript));
-        let request = match step.pick / 11 % 18 {
+        Some(match step.pick / 44 % 18 {
             0 => get(theirs),
             1 => patch(theirs),
             2 => delete(theirs),
@@ -62,8 +87,7 @@ impl Client<'_> {
             15 => get(analysis_path(analysis)),
             16 => delete(analysis_path(analysis)),
             _ => get(format!("{}/download", revision_path([own, revision[1], revision[2]]))),
-        };
-        self.must_fail(step, request).await;
+        })
     }
 
     /// Goes on where another workspace's list ended.
