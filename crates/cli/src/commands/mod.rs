@@ -4,6 +4,7 @@ mod backup;
 mod doctor;
 mod durable;
 mod failures;
+mod installation;
 mod interrupt;
 mod listeners;
 mod mail;

@@ -4,6 +4,7 @@
 
 mod config;
 mod crashes;
+mod erase;
 mod full_disk;
 mod lifecycle;
 mod pages;
