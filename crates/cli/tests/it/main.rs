@@ -4,6 +4,7 @@
 
 mod config;
 mod crashes;
+mod deletions;
 mod erase;
 mod full_disk;
 mod lifecycle;
