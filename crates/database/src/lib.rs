@@ -33,7 +33,7 @@ pub use operator::{Operator, OperatorError};
 pub use pool::PoolOptions;
 pub use queries::{
     analyses, departure, directory, events, idempotency, invitations, issuer, jobs, manuscripts, memberships,
-    projects, purge, reconcile, revisions, tombstones, workspaces,
+    projects, purge, reconcile, restored, revisions, tombstones, workspaces,
 };
 pub use query::{Call, Page, Position};
 pub use tenant::{Pipeline, TenantDb, TenantTx};

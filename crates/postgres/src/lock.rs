@@ -28,6 +28,9 @@ impl DataDirLock {
     ///
     /// Root makes it mode 0711, so that the server's user can pass through; anyone else 0700.
     pub fn acquire(data_dir: &Path) -> Result<Self, Error> {
+        // A refusal names the place in full, wherever the program was called.
+        let data_dir =
+            &std::path::absolute(data_dir).map_err(|source| Error::io("find", data_dir, source))?;
         make(data_dir)?;
         let data_dir = data_dir.canonicalize().map_err(|source| Error::io("find", data_dir, source))?;
         let path = data_dir.join(FILE);
@@ -52,6 +55,18 @@ impl DataDirLock {
         // On a full disk the lock still holds; only the message of a second start would be poorer.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Self(Arc::new(Inner { data_dir, file })))
+    }
+
+    /// Returns the process that holds the lock of `data_dir`, as far as it says so. It looks without locking, so that it is
+    /// in nobody's way; a killed process stays named, and is for the caller to look for.
+    pub fn holder(data_dir: &Path) -> Option<u32> {
+        holder(
+            &mut OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(data_dir.join(FILE))
+                .ok()?,
+        )
     }
 
     /// Returns the data directory as an absolute path without symbolic links.
@@ -116,8 +131,20 @@ mod tests {
         let pid = std::process::id();
         assert!(matches!(error, Error::InUse { pid: Some(p), .. } if p == pid));
         assert!(error.to_string().contains(&pid.to_string()));
+        assert_eq!(DataDirLock::holder(&data_dir), Some(pid));
         drop(clone);
+        assert_eq!(DataDirLock::holder(&data_dir), None);
         DataDirLock::acquire(&data_dir).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_names_the_place_in_full() {
+        // Below a file nothing can be made, whoever asks.
+        let Err(error) = DataDirLock::acquire(Path::new("Cargo.toml/data")) else {
+            panic!("made below a file")
+        };
+        let here = std::env::current_dir().unwrap();
+        assert!(error.to_string().contains(&*here.to_string_lossy()), "{error}");
     }
 
     #[test]

@@ -48,7 +48,7 @@ async fn sweep(
     enqueue_reconciliations(control, look_at).await?;
     jobs::forget(control, FORGOTTEN).await?;
     directory::forget_sessions(control, FORGOTTEN).await?;
-    directory::forget_departed(control, FORGOTTEN).await?;
+    directory::forget_departed(control, FORGOTTEN, retention).await?;
     apply_due(control, store, retention).await
 }
 

@@ -1,9 +1,11 @@
 //! The commands. Each is one file that reads its flags, does its work by the other crates and says how it ended.
 
 mod backup;
+mod deletions;
 mod doctor;
 mod durable;
 mod failures;
+mod installation;
 mod interrupt;
 mod listeners;
 mod mail;
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Manages workspaces
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
+    /// Manages what a restored backup has brought back
+    #[command(subcommand)]
+    Deletions(deletions::DeletionsCommand),
     /// Manages what is known of deleted files
     #[command(subcommand)]
     Tombstones(tombstones::TombstonesCommand),
@@ -94,6 +99,7 @@ impl Command {
                 Self::User(user) => Box::pin(user.run(&context)).await,
                 Self::Account(account) => Box::pin(account.run(&context)).await,
                 Self::Tenant(tenant) => Box::pin(tenant.run(&context)).await,
+                Self::Deletions(deletions) => Box::pin(deletions.run(&context)).await,
                 Self::Tombstones(tombstones) => Box::pin(tombstones.run(context)).await,
                 Self::Env(_) | Self::Config(_) => Ok(Exit::Done),
             }

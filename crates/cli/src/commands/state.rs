@@ -81,10 +81,15 @@ impl State {
     /// Tells whether the process that wrote this is still there. Another may have its id by now, so whoever must be sure
     /// asks the API too.
     pub(crate) fn process_lives(&self) -> bool {
-        let pid = self.pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        // A process that may not be signalled is there.
-        pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+        self.pid.is_some_and(lives)
     }
+}
+
+/// Tells whether there is such a process.
+pub(crate) fn lives(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // A process that may not be signalled is there.
+    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
 fn named(url: &str, listen: SocketAddr) -> Option<String> {

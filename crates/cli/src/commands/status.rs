@@ -5,9 +5,16 @@ use std::{
     time::Duration,
 };
 
+use novelfoundry_embedded::postgres::DataDirLock;
 use serde::Serialize;
 
-use super::{Context, listeners::reachable, secrets::Secrets, state::State, summary::Summary};
+use super::{
+    Context,
+    listeners::reachable,
+    secrets::Secrets,
+    state::{self, State},
+    summary::Summary,
+};
 use crate::output::{Exit, Failure};
 
 /// How long an API may take to say that it is there.
@@ -36,13 +43,16 @@ impl Status {
         let (data_dir, state, secrets) = open(&context)?;
         let lives = state.process_lives();
         let answers = lives && answers(&state).await;
+        // A process that comes or goes holds the directory: nothing else can be started there.
+        let holder = DataDirLock::holder(&data_dir).filter(|pid| !lives && state::lives(*pid));
         let word = match (lives, answers) {
             (true, true) => "running",
             (true, false) => "not answering",
+            (false, _) if holder.is_some() => "starting or stopping",
             (false, _) => "stopped",
         };
         let summary = Summary::new(&data_dir, &state, &secrets)?;
-        let pid = state.pid.filter(|_| lives);
+        let pid = state.pid.filter(|_| lives).or(holder);
         if context.output.json {
             let report = Report { running: answers, state: word, pid, summary: &summary };
             context.output.data(&json(&report)?)?;
@@ -74,8 +84,12 @@ impl Env {
 
 /// Reads what the last run left.
 pub(crate) fn open(context: &Context) -> Result<(PathBuf, State, Secrets), Failure> {
-    let data_dir = &context.loaded.config.embedded.data_dir;
-    let absolute = data_dir.canonicalize().unwrap_or_else(|_| data_dir.clone());
+    open_at(&context.loaded.config.embedded.data_dir)
+}
+
+/// Reads what the last run on a directory left.
+pub(crate) fn open_at(data_dir: &Path) -> Result<(PathBuf, State, Secrets), Failure> {
+    let absolute = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned());
     match State::read(&absolute)? {
         Some(state) => Ok((absolute.clone(), state, Secrets::open(&absolute)?)),
         None => Err(nothing(&absolute)),

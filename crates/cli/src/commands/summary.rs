@@ -30,6 +30,8 @@ pub(crate) struct Logins {
     pub(crate) control: DatabaseUrl,
     /// Sees accounts and sessions.
     pub(crate) issuer: DatabaseUrl,
+    /// The names of the roles.
+    pub(crate) roles: RoleNames,
 }
 
 impl Logins {
@@ -60,6 +62,7 @@ impl Logins {
             tenant: login(&roles.tenant, &secrets.passwords.tenant),
             control: login(&roles.control, &secrets.passwords.control),
             issuer: login(&roles.issuer, &secrets.passwords.issuer),
+            roles: roles.clone(),
             owner,
         }
     }

@@ -25,6 +25,7 @@ pub(crate) struct Apply;
 
 #[derive(Serialize)]
 struct Counts {
+    installation: String,
     applied: u64,
     found: u64,
     failed: u64,
@@ -42,12 +43,16 @@ impl TombstonesCommand {
 async fn apply(context: Context) -> Result<Exit, Failure> {
     let output = context.output;
     let interrupt = interrupt::token(output)?;
-    let (config, _) = doctor::subject(&context, doctor::Vantage::Here)?;
+    let (config, embedded) = doctor::subject(&context, doctor::Vantage::Here)?;
     let store = planes::StoreAccess::from_config(&config)?.open(Arc::new(SystemClock))?;
     let options = PoolOptions { size: 2, ..planes::pool_options(&config) };
     let control = ControlDb::connect(config.database.control_url.need()?, "novelfoundry/tombstones", options)
         .await
         .map_err(|error| failures::login("control", error))?;
+    let place = match embedded {
+        Some(data_dir) => data_dir,
+        None => config.database.control_url.need()?.redacted(),
+    };
     // To a bucket that is not there every file would seem gone.
     store.check_bucket().await.map_err(|error| stopped(&Applied::default(), &error.into()))?;
 
@@ -67,9 +72,10 @@ async fn apply(context: Context) -> Result<Exit, Failure> {
     }
     progress.finish();
     if output.json {
-        output.data_json(&Counts { applied, found, failed, complete })?;
+        output.data_json(&Counts { installation: place, applied, found, failed, complete })?;
     } else {
         let rest = if complete { "" } else { "; stopped before the end, run it again" };
+        output.say(&format!("In {place}:"));
         output.data(&format!(
             "{applied} applied, {found} had come back and were deleted, {failed} failed{rest}"
         ))?;

@@ -5,6 +5,8 @@
 mod config;
 mod crashes;
 mod doctor;
+mod deletions;
+mod erase;
 mod full_disk;
 mod lifecycle;
 mod pages;

@@ -54,7 +54,8 @@ async fn files_that_an_older_copy_brings_back_are_deleted_again() {
         let applied = installation.run(&["tombstones", "apply", "--json"]);
         assert_eq!(applied.code, Some(0), "{applied:?}");
         let counts: Value = serde_json::from_str(&applied.stdout).unwrap();
-        let expected = serde_json::json!({ "applied": 1, "found": found, "failed": 0, "complete": true });
+        let place = &counts["installation"];
+        let expected = serde_json::json!({ "installation": place, "applied": 1, "found": found, "failed": 0, "complete": true });
         assert_eq!(counts, expected);
         assert_eq!(copies(&objects), 1, "what lives is left alone");
     }

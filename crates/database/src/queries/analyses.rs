@@ -1,12 +1,13 @@
 //! Analyses of revisions. The job with the same id does the work; results commit with the job's end.
 
 use jiff::Timestamp;
-use novelfoundry_core::{AnalysisId, ManuscriptId, ProjectId, RevisionId};
+use novelfoundry_core::{AnalysisId, JobId, ManuscriptId, ProjectId, RevisionId};
 use serde_json::Value;
 use tokio_postgres::Row;
 
 use crate::{
-    Call, DbError, Page,
+    Call, DbError, Page, TenantTx,
+    queries::jobs,
     query::{FromRow, Query, all, get, nothing, optional, parameters, parse, query},
 };
 
@@ -173,6 +174,25 @@ static DELETE: Query = query!(
 /// Deletes an analysis at once: nothing refers to it, and the worker's writes find it no more.
 pub fn delete(project: ProjectId, analysis: AnalysisId) -> Call<()> {
     Call::new(&DELETE, parameters![project.as_uuid(), analysis.as_uuid()], nothing)
+}
+
+/// Deletes an analysis with its job; only of this version where one is given. Returns `None` where it is done, else
+/// whether there is such an analysis: one under a deleted project or manuscript is missing too.
+pub async fn delete_in(
+    tx: &mut TenantTx,
+    project: ProjectId,
+    analysis: AnalysisId,
+    version: Option<i32>,
+) -> Result<Option<bool>, DbError> {
+    // The job first, as its worker locks it.
+    let job = JobId::from(analysis);
+    let ((), before) = tx.send(&(jobs::lock(job), by_id(project, analysis))).await?;
+    let Some(before) = before else { return Ok(Some(false)) };
+    if version.is_some_and(|version| version != before.version) {
+        return Ok(Some(true));
+    }
+    tx.send(&(delete(project, analysis), jobs::cancel(job))).await?;
+    Ok(None)
 }
 
 static CANCEL_UNDER: Query = query!(

@@ -1,15 +1,57 @@
 //! People who go: out of one workspace after the other, then out of the directory. Each step is a transaction of its own
 //! and may be repeated, since no transaction spans workspaces.
 
+use jiff::Timestamp;
 use novelfoundry_core::{Role, TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
 use tokio_postgres::Row;
 
 use super::workspaces::{self, Deletion};
 use crate::{
-    Authority, Call, ConfirmedMembership, ControlDb, DbError, TenantDb,
+    Authority, Call, ConfirmedMembership, ControlDb, DbError, Operator, Refusal, TenantDb,
     query::{FromRow, Query, all, get, one, parameters, query},
 };
+
+/// How often the workspaces are listed: to leave them, and to see that none is left.
+const ROUNDS: usize = 3;
+
+/// Somebody who leaves for good.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaver {
+    user_id: UserId,
+    token_issued_at: Option<Timestamp>,
+}
+
+impl Leaver {
+    /// Takes the person of a verified token, by their own wish.
+    pub fn from_claims(claims: &VerifiedClaims) -> Self {
+        Self { user_id: claims.user_id(), token_issued_at: Some(claims.issued_at()) }
+    }
+
+    /// Takes the person whom the operator names.
+    pub fn from_operator(_: &Operator, user_id: UserId) -> Self {
+        Self { user_id, token_issued_at: None }
+    }
+
+    /// Returns the person.
+    pub fn user_id(&self) -> UserId {
+        self.user_id
+    }
+}
+
+/// Why somebody has not left.
+#[derive(Debug, thiserror::Error)]
+pub enum DepartureError {
+    /// They must hand these workspaces over first; they are in the others still, unless an owner left meanwhile.
+    #[error("they are the only owner of others")]
+    LastOwner(Vec<TenantId>),
+    /// They enter workspaces as fast as they leave them.
+    #[error("a person who leaves is in workspaces again and again")]
+    Endless,
+    /// The database refused, or did not answer.
+    #[error("the database did not do it")]
+    Database(#[from] DbError),
+}
 
 static WORKSPACES: Query = query!(
     "departure.workspaces",
@@ -28,17 +70,78 @@ impl FromRow for Listed {
     }
 }
 
-/// Lists all workspaces of the token's person, each confirmed.
-pub async fn workspaces(
-    db: &ControlDb,
-    claims: &VerifiedClaims,
-) -> Result<Vec<ConfirmedMembership>, DbError> {
-    let user_id = claims.user_id();
+static IS_KNOWN: Query = query!(
+    "departure.is_known",
+    [UUID],
+    "select exists (select from app.users where user_id = $1) as answer"
+);
+
+/// Tells whether the directory knows the person, or that they left.
+pub async fn is_known(db: &ControlDb, leaver: &Leaver) -> Result<bool, DbError> {
+    let rows = db.read(&IS_KNOWN, parameters![leaver.user_id.as_uuid()]).await?;
+    one::<Answer>(&rows).map(|answer| answer.0)
+}
+
+/// Lists all workspaces of the person, each confirmed.
+async fn workspaces(db: &ControlDb, leaver: &Leaver) -> Result<Vec<ConfirmedMembership>, DbError> {
+    let user_id = leaver.user_id;
     let listed: Vec<Listed> = all(&db.read(&WORKSPACES, parameters![user_id.as_uuid()]).await?)?;
     Ok(listed
         .into_iter()
         .map(|Listed(tenant_id, name)| ConfirmedMembership { tenant_id, user_id, name })
         .collect())
+}
+
+/// Looks before anything is left: who is refused has lost nothing, and what an earlier attempt began is taken back.
+pub async fn refuse_last_owner(
+    control: &ControlDb,
+    tenant: &TenantDb,
+    leaver: &Leaver,
+) -> Result<(), DepartureError> {
+    let mut owned = Vec::new();
+    for membership in workspaces(control, leaver).await? {
+        match owes_hand_over(tenant, &membership).await {
+            Ok(true) => owned.push(membership.tenant_id),
+            Ok(false) | Err(DbError::Refused(Refusal::NotAMember)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if owned.is_empty() {
+        return Ok(());
+    }
+    stay(control, leaver.user_id).await?;
+    Err(DepartureError::LastOwner(owned))
+}
+
+/// Takes the person out of every workspace, deletes those that nobody else is in, and has the directory forget them. May
+/// be repeated: once more, when the account is gone, for what a token refreshed meanwhile has entered.
+pub async fn depart(
+    control: &ControlDb,
+    tenant: &TenantDb,
+    leaver: &Leaver,
+    deletion: impl Fn() -> Deletion,
+) -> Result<(), DepartureError> {
+    let user = leaver.user_id;
+    begin(control, leaver).await?;
+    for _ in 0..ROUNDS {
+        let workspaces = workspaces(control, leaver).await?;
+        if workspaces.is_empty() {
+            forget(control, user).await?;
+            return Ok(());
+        }
+        for membership in &workspaces {
+            match leave(tenant, membership, deletion()).await {
+                Ok(()) | Err(DbError::Refused(Refusal::NotAMember)) => {}
+                // An owner has left since.
+                Err(DbError::Refused(Refusal::LastOwner)) => {
+                    stay(control, user).await?;
+                    return Err(DepartureError::LastOwner(vec![membership.tenant_id]));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Err(DepartureError::Endless)
 }
 
 static OWES_HAND_OVER: Query = query!(
@@ -63,18 +166,14 @@ impl FromRow for Answer {
 }
 
 /// Tells whether the person is the only owner of others, now.
-pub async fn owes_hand_over(db: &TenantDb, membership: &ConfirmedMembership) -> Result<bool, DbError> {
+async fn owes_hand_over(db: &TenantDb, membership: &ConfirmedMembership) -> Result<bool, DbError> {
     let authority = Authority::from_directory(membership);
     let call = Call::new(&OWES_HAND_OVER, parameters![membership.user_id.as_uuid()], one::<Answer>);
     db.read(&authority, Role::Viewer, "departure.look", call).await.map(|answer| answer.0)
 }
 
 /// Takes the person out of a workspace, and deletes it where nobody else is in it. The last owner of others is refused.
-pub async fn leave(
-    db: &TenantDb,
-    membership: &ConfirmedMembership,
-    deletion: Deletion,
-) -> Result<(), DbError> {
+async fn leave(db: &TenantDb, membership: &ConfirmedMembership, deletion: Deletion) -> Result<(), DbError> {
     let authority = Authority::from_directory(membership);
     let user = membership.user_id;
     db.run(&authority, Role::Viewer, "departure.leave", |tx| {
@@ -97,10 +196,10 @@ static BEGIN: Query = query!(
          on conflict (user_id) do update set departed_at = excluded.departed_at"
 );
 
-/// Keeps the person, with this token and any before it, from entering workspaces. Returns once all that they were
+/// Keeps the person, with any token of before, from entering workspaces. Returns once all that they were
 /// entering are in the directory.
-pub async fn begin(db: &ControlDb, claims: &VerifiedClaims) -> Result<(), DbError> {
-    db.query(&BEGIN, parameters![claims.user_id().as_uuid(), claims.issued_at()]).await.map(drop)
+async fn begin(db: &ControlDb, leaver: &Leaver) -> Result<(), DbError> {
+    db.query(&BEGIN, parameters![leaver.user_id.as_uuid(), leaver.token_issued_at]).await.map(drop)
 }
 
 static STAY: Query = query!(
@@ -112,7 +211,7 @@ static STAY: Query = query!(
 );
 
 /// Takes back what [`begin`] did.
-pub async fn stay(db: &ControlDb, user: UserId) -> Result<(), DbError> {
+async fn stay(db: &ControlDb, user: UserId) -> Result<(), DbError> {
     db.query(&STAY, parameters![user.as_uuid()]).await.map(drop)
 }
 
@@ -130,6 +229,6 @@ static FORGET: Query = query!(
 
 /// Forgets what the directory knows of a person: their address, their default workspace and those of their sessions. That
 /// they left is kept until no token of theirs is good any more.
-pub async fn forget(db: &ControlDb, user: UserId) -> Result<(), DbError> {
+async fn forget(db: &ControlDb, user: UserId) -> Result<(), DbError> {
     db.query(&FORGET, parameters![user.as_uuid()]).await.map(drop)
 }

@@ -1,5 +1,7 @@
 //! The directory of people and their workspaces: control tables only.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use novelfoundry_core::{TenantId, UserId};
 use novelfoundry_identity::VerifiedClaims;
@@ -140,11 +142,11 @@ pub async fn forget_sessions(db: &ControlDb, limit: i64) -> Result<usize, DbErro
 
 static FORGET_DEPARTED: Query = query!(
     "directory.forget_departed",
-    [INT8],
+    [INT8, FLOAT8],
     "delete from app.users u
       using (select d.user_id
                from app.users d
-              where d.departed_at < now() - interval '30 days'
+              where d.departed_at < now() - greatest(interval '30 days', $2 * interval '1 second')
                 and not exists (select from app.user_tenants ut where ut.user_id = d.user_id)
               order by d.departed_at
               limit $1
@@ -153,8 +155,8 @@ static FORGET_DEPARTED: Query = query!(
      returning u.user_id"
 );
 
-/// Removes what is left of people who deleted themselves 30 days ago, when no token of theirs is good any more, `limit`
-/// at most; returns how many.
-pub async fn forget_departed(db: &ControlDb, limit: i64) -> Result<usize, DbError> {
-    Ok(db.query(&FORGET_DEPARTED, parameters![limit]).await?.len())
+/// Removes what is left of people who deleted themselves, `limit` at most; returns how many. By then no token of theirs
+/// is good any more, which 30 days see to, and no backup knows them, which are kept for `retention`.
+pub async fn forget_departed(db: &ControlDb, limit: i64, retention: Duration) -> Result<usize, DbError> {
+    Ok(db.query(&FORGET_DEPARTED, parameters![limit, retention.as_secs_f64()]).await?.len())
 }

@@ -160,9 +160,9 @@ pub fn list(page: Page) -> Call<Vec<Invitation>> {
 static REVOKE: Query =
     query!("invitations.revoke", [UUID, UUID, UUID, UUID], "select app.revoke_invitation($1, $2, $3, $4)");
 
-/// Ends an open invitation in the name of an owner; raises where it is not open.
-pub fn revoke(actor: UserId, invitation: InvitationId, event: Uuid) -> Call<()> {
-    Call::new(&REVOKE, parameters![actor.as_uuid(), invitation.as_uuid(), event], nothing)
+/// Ends an open invitation in the name of an owner, or of the operator where nobody is named; raises where it is not open.
+pub fn revoke(actor: Option<UserId>, invitation: InvitationId, event: Uuid) -> Call<()> {
+    Call::new(&REVOKE, parameters![actor.map(UserId::as_uuid), invitation.as_uuid(), event], nothing)
 }
 
 static REDEEM: Query = query!(

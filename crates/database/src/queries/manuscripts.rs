@@ -1,11 +1,12 @@
 //! Manuscripts of a project.
 
 use jiff::Timestamp;
-use novelfoundry_core::{ManuscriptId, ProjectId, UserId};
+use novelfoundry_core::{JobId, JobKind, ManuscriptId, ProjectId, PurgeObjects, UserId};
 use tokio_postgres::Row;
 
 use crate::{
-    Call, DbError, Page,
+    Call, DbError, Page, TenantTx,
+    queries::{analyses, jobs, projects, revisions},
     query::{FromRow, Query, all, get, nothing, one, optional, parameters, query},
 };
 
@@ -134,4 +135,33 @@ pub fn mark_deleted(
     version: Option<i32>,
 ) -> Call<Option<Manuscript>> {
     Call::new(&MARK_DELETED, parameters![project.as_uuid(), manuscript.as_uuid(), version], optional)
+}
+
+/// Deletes a manuscript with its revisions and analyses, its files from `purge_at` on; only of this version where one is
+/// given. Returns `None` where it is done, else whether there is such a manuscript; raises where its project is gone.
+pub async fn delete_in(
+    tx: &mut TenantTx,
+    project: ProjectId,
+    manuscript: ManuscriptId,
+    version: Option<i32>,
+    purge_at: Timestamp,
+) -> Result<Option<bool>, DbError> {
+    let deletion =
+        (projects::require(project), mark_deleted(project, manuscript, version), by_id(project, manuscript));
+    let ((), deleted, present) = tx.send(&deletion).await?;
+    if deleted.is_none() {
+        return Ok(Some(present.is_some()));
+    }
+    // Fixed, so that the job can be put back where it was lost, and not twice.
+    let purge = JobId::from_uuid(manuscript.as_uuid());
+    let payload = PurgeObjects { project_id: project, manuscript_id: Some(manuscript) };
+    let consequences = (
+        // Jobs first, as the worker locks them.
+        jobs::cancel_under(JobKind::AnalyzeManuscript, project, Some(manuscript)),
+        analyses::cancel_under(project, Some(manuscript)),
+        jobs::insert(purge, &payload, Some(purge_at)),
+        revisions::release_under(project, Some(manuscript)),
+    );
+    tx.send(&consequences).await?;
+    Ok(None)
 }

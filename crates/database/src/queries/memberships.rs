@@ -80,20 +80,20 @@ static SET_ROLE: Query = query!(
     "select app.set_member_role($1, $2, $3, $4, $5)"
 );
 
-/// Changes a member's role in the name of an owner; raises where there is no such member or no owner would be left.
+/// Changes a member's role in the name of an owner, or of the operator where nobody is named; raises where there is no such member or no owner would be left.
 /// `event` is the id of what is recorded.
-pub fn set_role(actor: UserId, member: UserId, role: Role, event: Uuid) -> Call<()> {
-    let values = parameters![actor.as_uuid(), member.as_uuid(), role.as_str(), event];
+pub fn set_role(actor: Option<UserId>, member: UserId, role: Role, event: Uuid) -> Call<()> {
+    let values = parameters![actor.map(UserId::as_uuid), member.as_uuid(), role.as_str(), event];
     Call::new(&SET_ROLE, values, nothing)
 }
 
 static REMOVE: Query =
     query!("memberships.remove", [UUID, UUID, UUID, UUID], "select app.remove_member($1, $2, $3, $4)");
 
-/// Takes a member out: anybody themselves, an owner anybody; raises where there is no such member or no owner would be
+/// Takes a member out: anybody themselves, an owner anybody, the operator where nobody is named; raises where there is no such member or no owner would be
 /// left. The invitations that they made and nobody has accepted end with it.
-pub fn remove(actor: UserId, member: UserId, event: Uuid) -> Call<()> {
-    Call::new(&REMOVE, parameters![actor.as_uuid(), member.as_uuid(), event], nothing)
+pub fn remove(actor: Option<UserId>, member: UserId, event: Uuid) -> Call<()> {
+    Call::new(&REMOVE, parameters![actor.map(UserId::as_uuid), member.as_uuid(), event], nothing)
 }
 
 static HAND_OVER: Query =

@@ -13,6 +13,7 @@ pub mod memberships;
 pub mod projects;
 pub mod purge;
 pub mod reconcile;
+pub mod restored;
 pub mod revisions;
 pub mod tombstones;
 pub mod workspaces;

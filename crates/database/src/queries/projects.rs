@@ -1,11 +1,12 @@
 //! Projects of a workspace.
 
 use jiff::Timestamp;
-use novelfoundry_core::{ProjectId, UserId};
+use novelfoundry_core::{JobId, JobKind, ProjectId, PurgeObjects, UserId};
 use tokio_postgres::Row;
 
 use crate::{
-    Call, DbError, Page,
+    Call, DbError, Page, TenantTx,
+    queries::{analyses, jobs, revisions},
     query::{FromRow, Query, all, get, nothing, one, optional, parameters, query},
 };
 
@@ -111,4 +112,29 @@ static MARK_DELETED: Query = query!(
 /// Marks a project deleted; only of this version where one is given.
 pub fn mark_deleted(project: ProjectId, version: Option<i32>) -> Call<Option<Project>> {
     Call::new(&MARK_DELETED, parameters![project.as_uuid(), version], optional)
+}
+
+/// Deletes a project with all it holds, its files from `purge_at` on; only of this version where one is given. Returns
+/// `None` where it is done, else whether there is such a project.
+pub async fn delete_in(
+    tx: &mut TenantTx,
+    project: ProjectId,
+    version: Option<i32>,
+    purge_at: Timestamp,
+) -> Result<Option<bool>, DbError> {
+    let (deleted, present) = tx.send(&(mark_deleted(project, version), by_id(project))).await?;
+    if deleted.is_none() {
+        return Ok(Some(present.is_some()));
+    }
+    // Fixed, so that the job can be put back where it was lost, and not twice.
+    let purge = JobId::from_uuid(project.as_uuid());
+    let consequences = (
+        // Jobs first, as the worker locks them.
+        jobs::cancel_under(JobKind::AnalyzeManuscript, project, None),
+        analyses::cancel_under(project, None),
+        jobs::insert(purge, &PurgeObjects { project_id: project, manuscript_id: None }, Some(purge_at)),
+        revisions::release_under(project, None),
+    );
+    tx.send(&consequences).await?;
+    Ok(None)
 }

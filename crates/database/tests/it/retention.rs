@@ -195,3 +195,18 @@ async fn tombstones_are_listed_once_each_in_pages() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=25).flat_map(|n| [n, n]).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn that_somebody_has_left_is_known_for_as_long_as_backups_are_kept_and_for_30_days_at_least() {
+    let database = Database::fresh().await;
+    let control = database.control_db().await;
+    let insert = "insert into app.users (user_id, departed_at)
+        select gen_random_uuid(), now() - age
+          from unnest(array['29 days', '31 days', '34 days', '36 days']::interval[]) as age";
+    database.sql(insert).await.unwrap();
+    database.sql("insert into app.users (user_id) values (gen_random_uuid())").await.unwrap();
+    let left = "select count(*) from app.users";
+    assert_eq!(directory::forget_departed(&control, 100, RETENTION).await.unwrap(), 1);
+    assert_eq!(directory::forget_departed(&control, 100, Duration::ZERO).await.unwrap(), 2);
+    assert_eq!(field(&database, left).await, "2", "who has not left, and who left lately");
+}

@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, ProblemCode};
-use novelfoundry_database::{analyses, jobs};
+use novelfoundry_core::ProblemCode;
+use novelfoundry_database::analyses;
 
 use super::ids;
 use crate::{
@@ -36,20 +36,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let (project, analysis) = ids(&path)?;
     let outcome = member
-        .run(&state, "analyses.delete", |tx| {
-            Box::pin(async move {
-                // The job first, as its worker locks it.
-                let job = JobId::from(analysis);
-                let ((), before) = tx.send(&(jobs::lock(job), analyses::by_id(project, analysis))).await?;
-                // One under a deleted project or manuscript is missing too.
-                let Some(before) = before else { return Ok(Some(false)) };
-                if expected.is_some_and(|version| version != before.version) {
-                    return Ok(Some(true));
-                }
-                tx.send(&(analyses::delete(project, analysis), jobs::cancel(job))).await?;
-                Ok(None)
-            })
-        })
+        .run(&state, "analyses.delete", |tx| Box::pin(analyses::delete_in(tx, project, analysis, expected)))
         .await?;
     match outcome {
         Some(exists) => Err(unchanged(exists, ProblemCode::AnalysisNotFound)),

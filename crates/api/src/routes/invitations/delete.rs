@@ -23,7 +23,7 @@ pub(crate) async fn delete(
     Path(invitation): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let invitation = id(&invitation, ProblemCode::InvitationNotFound)?;
-    let revocation = invitations::revoke(member.user_id, invitation, state.ids.next());
+    let revocation = invitations::revoke(Some(member.user_id), invitation, state.ids.next());
     member.write(&state, "invitations.revoke", revocation).await?;
     Ok(StatusCode::NO_CONTENT)
 }

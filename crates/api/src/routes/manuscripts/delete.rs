@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, JobKind, ProblemCode, PurgeObjects};
-use novelfoundry_database::{analyses, jobs, manuscripts, projects, revisions};
+use novelfoundry_core::ProblemCode;
+use novelfoundry_database::manuscripts;
 
 use super::{ids, missing_parent};
 use crate::{
@@ -36,32 +36,10 @@ pub(crate) async fn delete(
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let (project, manuscript) = ids(&path)?;
-    // Fixed, so that the job can be put back where it was lost, and not twice.
-    let purge = JobId::from_uuid(manuscript.as_uuid());
-    let payload = PurgeObjects { project_id: project, manuscript_id: Some(manuscript) };
     let purge_at = state.purge_at();
     let outcome = member
         .run(&state, "manuscripts.delete", |tx| {
-            Box::pin(async move {
-                let deletion = (
-                    projects::require(project),
-                    manuscripts::mark_deleted(project, manuscript, expected),
-                    manuscripts::by_id(project, manuscript),
-                );
-                let ((), deleted, present) = tx.send(&deletion).await?;
-                if deleted.is_none() {
-                    return Ok(Some(present.is_some()));
-                }
-                let consequences = (
-                    // Jobs first, as the worker locks them.
-                    jobs::cancel_under(JobKind::AnalyzeManuscript, project, Some(manuscript)),
-                    analyses::cancel_under(project, Some(manuscript)),
-                    jobs::insert(purge, &payload, Some(purge_at)),
-                    revisions::release_under(project, Some(manuscript)),
-                );
-                tx.send(&consequences).await?;
-                Ok(None)
-            })
+            Box::pin(manuscripts::delete_in(tx, project, manuscript, expected, purge_at))
         })
         .await
         .map_err(missing_parent)?;

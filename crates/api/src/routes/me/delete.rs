@@ -5,15 +5,11 @@
 
 use axum::{Json, extract::State as AxumState};
 use novelfoundry_core::{ProblemCode, TenantId};
-use novelfoundry_database::{ConfirmedMembership, DbError, Refusal, departure};
-use novelfoundry_identity::VerifiedClaims;
+use novelfoundry_database::departure::{self, DepartureError, Leaver};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{State, auth::Caller, problem::Problem};
-
-/// How often the workspaces are listed: to leave them, and to see that none is left.
-const ROUNDS: usize = 3;
 
 /// What became of the account.
 #[derive(Serialize, ToSchema)]
@@ -34,61 +30,27 @@ pub(crate) async fn delete(
     AxumState(state): AxumState<State>,
     Caller(claims): Caller,
 ) -> Result<Json<Departed>, Problem> {
-    let workspaces = departure::workspaces(&state.control, &claims).await?;
-    if let Err(refused) = refuse_last_owner(&state, &workspaces).await {
-        // An earlier attempt may have got half-way.
-        departure::stay(&state.control, claims.user_id()).await?;
-        return Err(refused);
-    }
-    leave(&state, &claims).await?;
+    let leaver = Leaver::from_claims(&claims);
+    let depart = || departure::depart(&state.control, &state.tenant, &leaver, || state.deletion());
+    departure::refuse_last_owner(&state.control, &state.tenant, &leaver).await?;
+    depart().await?;
     let Some(accounts) = &state.accounts else { return Ok(Json(Departed { account: "at-issuer" })) };
     accounts.erase(claims.user_id()).await?;
     // A token that was refreshed amid it may have entered one more; from here on none is.
-    leave(&state, &claims).await?;
+    depart().await?;
     Ok(Json(Departed { account: "erased" }))
 }
 
-/// Leaves every workspace and has the directory forget the person.
-async fn leave(state: &State, claims: &VerifiedClaims) -> Result<(), Problem> {
-    let user = claims.user_id();
-    departure::begin(&state.control, claims).await?;
-    for _ in 0..ROUNDS {
-        let workspaces = departure::workspaces(&state.control, claims).await?;
-        if workspaces.is_empty() {
-            departure::forget(&state.control, user).await?;
-            return Ok(());
-        }
-        for membership in &workspaces {
-            match departure::leave(&state.tenant, membership, state.deletion()).await {
-                Ok(()) | Err(DbError::Refused(Refusal::NotAMember)) => {}
-                // An owner has left since.
-                Err(DbError::Refused(Refusal::LastOwner)) => {
-                    departure::stay(&state.control, user).await?;
-                    return Err(last_owner(&[membership.tenant_id()]));
-                }
-                Err(error) => return Err(error.into()),
+impl From<DepartureError> for Problem {
+    fn from(error: DepartureError) -> Self {
+        match error {
+            DepartureError::Database(error) => error.into(),
+            DepartureError::Endless => Self::new(ProblemCode::Internal).with_cause(error),
+            DepartureError::LastOwner(workspaces) => {
+                let ids: Vec<_> = workspaces.iter().map(TenantId::to_string).collect();
+                Self::new(ProblemCode::LastOwner)
+                    .with_detail(format!("you are the only owner of others in: {}", ids.join(", ")))
             }
         }
     }
-    Err(Problem::new(ProblemCode::Internal)
-        .with_cause("a person who leaves is in workspaces again and again"))
-}
-
-/// Looks before anything is left: who is refused has lost nothing.
-async fn refuse_last_owner(state: &State, workspaces: &[ConfirmedMembership]) -> Result<(), Problem> {
-    let mut owned = Vec::new();
-    for membership in workspaces {
-        match departure::owes_hand_over(&state.tenant, membership).await {
-            Ok(true) => owned.push(membership.tenant_id()),
-            Ok(false) | Err(DbError::Refused(Refusal::NotAMember)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if owned.is_empty() { Ok(()) } else { Err(last_owner(&owned)) }
-}
-
-fn last_owner(workspaces: &[TenantId]) -> Problem {
-    let ids: Vec<_> = workspaces.iter().map(TenantId::to_string).collect();
-    Problem::new(ProblemCode::LastOwner)
-        .with_detail(format!("you are the only owner of others in: {}", ids.join(", ")))
 }

@@ -27,7 +27,7 @@ pub(crate) async fn delete(
     let user: UserId = id(&user, ProblemCode::MemberNotFound)?;
     // Whoever is not an owner and means somebody else is refused by the statement.
     let name = if user == member.user_id { "members.leave" } else { "members.remove" };
-    let removal = memberships::remove(member.user_id, user, state.ids.next());
+    let removal = memberships::remove(Some(member.user_id), user, state.ids.next());
     member.write(&state, name, removal).await?;
     Ok(StatusCode::NO_CONTENT)
 }

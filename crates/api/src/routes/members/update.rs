@@ -39,7 +39,7 @@ pub(crate) async fn update(
     Body { value, .. }: Body<NewRole>,
 ) -> Result<Json<WorkspaceMember>, Problem> {
     let user: UserId = id(&user, ProblemCode::MemberNotFound)?;
-    let change = memberships::set_role(member.user_id, user, value.role, state.ids.next());
+    let change = memberships::set_role(Some(member.user_id), user, value.role, state.ids.next());
     let calls = (change, memberships::by_id(user));
     let ((), changed) = member.write(&state, "members.update", calls).await?;
     let changed = changed.ok_or_else(|| Problem::new(ProblemCode::MemberNotFound))?;

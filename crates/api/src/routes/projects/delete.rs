@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State as AxumState};
 use http::StatusCode;
-use novelfoundry_core::{JobId, JobKind, ProblemCode, ProjectId, PurgeObjects};
-use novelfoundry_database::{DbError, analyses, jobs, projects, revisions};
+use novelfoundry_core::{ProblemCode, ProjectId};
+use novelfoundry_database::projects;
 
 use crate::{
     State,
@@ -31,29 +31,9 @@ pub(crate) async fn delete(
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let project: ProjectId = id(&project, ProblemCode::ProjectNotFound)?;
-    // Fixed, so that the job can be put back where it was lost, and not twice.
-    let purge = JobId::from_uuid(project.as_uuid());
-    let payload = PurgeObjects { project_id: project, manuscript_id: None };
     let purge_at = state.purge_at();
     let outcome = member
-        .run(&state, "projects.delete", |tx| {
-            Box::pin(async move {
-                let deletion = (projects::mark_deleted(project, expected), projects::by_id(project));
-                let (deleted, present) = tx.send(&deletion).await?;
-                if deleted.is_none() {
-                    return Ok(Some(present.is_some()));
-                }
-                let consequences = (
-                    // Jobs first, as the worker locks them.
-                    jobs::cancel_under(JobKind::AnalyzeManuscript, project, None),
-                    analyses::cancel_under(project, None),
-                    jobs::insert(purge, &payload, Some(purge_at)),
-                    revisions::release_under(project, None),
-                );
-                tx.send(&consequences).await?;
-                Ok::<_, DbError>(None)
-            })
-        })
+        .run(&state, "projects.delete", |tx| Box::pin(projects::delete_in(tx, project, expected, purge_at)))
         .await?;
     if let Some(exists) = outcome {
         return Err(unchanged(exists, ProblemCode::ProjectNotFound));

@@ -7,6 +7,8 @@ use novelfoundry_database::{DbError, Refusal, workspaces};
 
 use crate::{State, auth::Member, problem::Problem, routes::id};
 
+const ACTIVE: &str = "only the active workspace, which the token names, can be deleted: activate it and refresh the session first";
+
 /// Deletes the workspace that the token names, with all that anybody made in it, for good. Nobody is a member of it from
 /// then on: refresh the session to get a token of another workspace, or of none. Its files follow after the installation's
 /// holding time. To delete another workspace, activate it first.
@@ -16,15 +18,16 @@ use crate::{State, auth::Member, problem::Problem, routes::id};
         (status = 204, description = "Deleted"),
         (status = 401, description = "`unauthenticated`, `invalid-token`"),
         (status = 403, description = "`no-workspace`, `role-too-low`"),
-        (status = 404, description = "`tenant-not-found`"),
+        (status = 404, description = "`tenant-not-found`: also of a workspace that the token does not name"),
     ))]
 pub(crate) async fn delete(
     AxumState(state): AxumState<State>,
     member: Member,
     Path(tenant): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let missing = || Problem::new(ProblemCode::TenantNotFound);
-    let tenant: TenantId = id(&tenant, ProblemCode::TenantNotFound)?;
+    // The same of another's, of one's own that is not active, and of none.
+    let missing = || Problem::new(ProblemCode::TenantNotFound).with_detail(ACTIVE);
+    let tenant: TenantId = id(&tenant, ProblemCode::TenantNotFound).map_err(|_| missing())?;
     if tenant != member.tenant_id() {
         return Err(missing());
     }

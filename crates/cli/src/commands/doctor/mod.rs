@@ -10,12 +10,12 @@ mod storage;
 use std::{fmt::Write as _, path::Path};
 
 use novelfoundry_core::{Clock as _, SystemClock};
-use novelfoundry_database::DatabaseUrl;
 use serde::Serialize;
 
 use super::{
     Context,
     backup::{self, Verified},
+    installation,
     listeners::reachable,
     state::State,
     summary::Logins,
@@ -129,20 +129,12 @@ pub(crate) enum Vantage {
 pub(crate) fn subject(context: &Context, from: Vantage) -> Result<(Config, Option<String>), Failure> {
     let mut config = context.loaded.config.clone();
     let given = context.loaded.is_given("embedded.data_dir");
-    let url = config.database.url.get().cloned();
-    if (url.is_some() && !given) || State::read(&config.embedded.data_dir)?.is_none() {
+    if (config.database.url.get().is_some() && !given) || State::read(&config.embedded.data_dir)?.is_none() {
         return Ok((config, None));
     }
     let (data_dir, state, secrets) = super::status::open(context)?;
     let logins = Logins::of(&data_dir, &state, &secrets)?;
-    let place = |url: &DatabaseUrl| (url.host.clone(), url.port, url.database.clone());
-    if url.is_some_and(|url| place(&url) != place(&logins.tenant)) {
-        return Err(Failure::new(
-            format!("DATABASE_URL names another database than that of {}", data_dir.display()),
-            "Use a shell without the lines of another installation's `env`, or leave out --data-dir.",
-        )
-        .exit(Exit::Refused));
-    }
+    installation::agree(context, &data_dir, &logins)?;
     let api = &state.public_url;
     config.database.url.set(logins.tenant);
     config.database.control_url.set(logins.control);

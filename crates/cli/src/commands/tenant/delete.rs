@@ -32,6 +32,7 @@ pub(crate) struct Delete {
 
 #[derive(Serialize)]
 struct Told<'a> {
+    installation: &'a str,
     tenant_id: String,
     name: &'a str,
     deleted: bool,
@@ -59,7 +60,7 @@ impl Delete {
         };
         let holdings = workspace::holdings(&desk.tenant, &authority).await.map_err(failed)?;
         if self.dry_run {
-            return self.tell(context, &holdings, None);
+            return self.tell(context, &desk.place, &holdings, None);
         }
         if !self.yes {
             self.ask(context, &desk.place, &holdings)?;
@@ -70,7 +71,7 @@ impl Delete {
             return Err(missing(self.tenant));
         }
         tracing::info!(tenant_id = %self.tenant, "the operator deleted a workspace");
-        self.tell(context, &holdings, Some(deletion))
+        self.tell(context, &desk.place, &holdings, Some(deletion))
     }
 
     /// Has somebody at a terminal repeat the id; without one there is nobody to ask.
@@ -97,6 +98,7 @@ impl Delete {
     fn tell(
         &self,
         context: &Context,
+        place: &str,
         holdings: &Holdings,
         deletion: Option<Deletion>,
     ) -> Result<Exit, Failure> {
@@ -108,6 +110,7 @@ impl Delete {
         let output = context.output;
         if output.json {
             output.data_json(&Told {
+                installation: place,
                 tenant_id: self.tenant.to_string(),
                 name: &holdings.name,
                 deleted: deletion.is_some(),
@@ -120,13 +123,13 @@ impl Delete {
         }
         if let Some(deletion) = deletion {
             output.say(&format!(
-                "{} is deleted; its rows and files are purged from {} on, by the workers.",
+                "{} in {place} is deleted; its rows and files are purged from {} on, by the workers.",
                 holdings.name,
                 deletion.purge_at()
             ));
             return Ok(Exit::Done);
         }
-        let mut lines = vec![format!("{} ({})", holdings.name, self.tenant)];
+        let mut lines = vec![format!("{} ({}) in {place}", holdings.name, self.tenant)];
         lines.extend(
             tables.iter().map(|TableRows { table, rows, then }| format!("{table:<20} {rows:>10}  {then}")),
         );

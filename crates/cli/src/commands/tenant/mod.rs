@@ -6,7 +6,9 @@ mod delete;
 mod list;
 
 use novelfoundry_core::TenantId;
-use novelfoundry_database::{ControlDb, Operator, OperatorError, PoolOptions, TenantDb};
+use novelfoundry_database::{
+    ControlDb, DatabaseUrl, Operator, OperatorError, PoolOptions, RoleNames, TenantDb,
+};
 
 use super::{Context, doctor, failures, planes, status, summary::Logins};
 use crate::{
@@ -39,7 +41,7 @@ pub(super) struct Desk {
     config: Config,
     embedded_url: Option<String>,
     /// Which installation it is, to be told to somebody.
-    place: String,
+    pub(super) place: String,
 }
 
 impl Desk {
@@ -75,8 +77,18 @@ pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
     let control = ControlDb::connect(&control_url, name, options)
         .await
         .map_err(|error| failures::login("control", error))?;
-    // The right over one database is none over another.
-    let operator = Operator::prove(&owner, &roles, &tenant, &control).await.map_err(|error| match error {
+    let operator = prove(&owner, &roles, &tenant, &control).await?;
+    Ok(Desk { operator, tenant, control, config, embedded_url, place })
+}
+
+/// Has the owner's login prove its right over the database of both pools: over one database is none over another.
+pub(super) async fn prove(
+    owner: &DatabaseUrl,
+    roles: &RoleNames,
+    tenant: &TenantDb,
+    control: &ControlDb,
+) -> Result<Operator, Failure> {
+    Operator::prove(owner, roles, tenant, control).await.map_err(|error| match error {
         OperatorError::Database(error) => failures::database("The owner's login cannot be used", &error),
         OperatorError::NotTheOwner { .. } => {
             Failure::new("Only the owner may do this", "Give DATABASE_OWNER_URL the login that migrates.")
@@ -88,8 +100,7 @@ pub(super) async fn desk(context: &Context) -> Result<Desk, Failure> {
             "Give all three the URL of the same one.",
         )
         .exit(Exit::Refused),
-    })?;
-    Ok(Desk { operator, tenant, control, config, embedded_url, place })
+    })
 }
 
 /// Says that a workspace is not there.

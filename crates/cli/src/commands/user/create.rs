@@ -6,7 +6,7 @@ use novelfoundry_core::{Secret, random_token};
 use serde::Serialize;
 use serde_json::Map;
 
-use super::{issuer, refused};
+use super::{Installation, refused};
 use crate::{
     commands::Context,
     output::{Exit, Failure},
@@ -28,6 +28,7 @@ pub(crate) struct Create {
 
 #[derive(Serialize)]
 struct Created<'a> {
+    installation: &'a str,
     email: &'a str,
     user_id: String,
     tenant_id: String,
@@ -43,7 +44,8 @@ impl Create {
         } else {
             (random_token(GENERATED_BYTES), true)
         };
-        let issuer = Box::pin(issuer(context)).await?;
+        let installation = Box::pin(Installation::meant(context)).await?;
+        let issuer = Box::pin(installation.issuer()).await?;
         let created =
             issuer.create_account(&self.email, password.expose(), Map::new()).await.map_err(|error| {
                 refused(&format!("The account {} was not made", self.email.escape_debug()), error)
@@ -51,6 +53,7 @@ impl Create {
         let output = context.output;
         if output.json {
             output.data_json(&Created {
+                installation: &installation.place,
                 email: &self.email,
                 user_id: created.user_id.to_string(),
                 tenant_id: created.tenant_id.to_string(),
@@ -58,7 +61,10 @@ impl Create {
             })?;
             return Ok(Exit::Done);
         }
-        output.say(&format!("The account {} has a workspace of its own and can sign in.", self.email));
+        output.say(&format!(
+            "The account {} in {} has a workspace of its own and can sign in.",
+            self.email, installation.place
+        ));
         if made {
             output.say("Its password, which is shown this once:");
             output.data(password.expose())?;

@@ -12,7 +12,7 @@ use novelfoundry_database::{
 use novelfoundry_mail::{Message, Sent, is_address};
 use serde::Serialize;
 
-use super::{issuer, refused};
+use super::{Installation, refused};
 use crate::{
     commands::{Context, failures, mail, tenant},
     output::{Exit, Failure},
@@ -39,6 +39,7 @@ pub(crate) struct Invite {
 
 #[derive(Serialize)]
 struct Invited<'a> {
+    installation: &'a str,
     email: &'a str,
     link: &'a str,
     mailed: bool,
@@ -48,7 +49,7 @@ struct Invited<'a> {
 impl Invite {
     /// Runs the command.
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let (link, letter) = match self.tenant {
+        let (place, link, letter) = match self.tenant {
             None => Box::pin(self.account(context)).await?,
             Some(tenant) => Box::pin(self.member(context, tenant)).await?,
         };
@@ -61,9 +62,15 @@ impl Invite {
                 Some(Ok(Sent::Kept(path))) => (false, Some(path.clone())),
                 Some(Err(_)) | None => (false, None),
             };
-            output.data_json(&Invited { email: &self.email, link: link.expose(), mailed, outbox })?;
+            output.data_json(&Invited {
+                installation: &place,
+                email: &self.email,
+                link: link.expose(),
+                mailed,
+                outbox,
+            })?;
         } else {
-            output.say("Whoever opens this link within seven days joins, once:");
+            output.say(&format!("Whoever opens this link within seven days joins in {place}, once:"));
             output.data(link.expose())?;
         }
         match sent.transpose()? {
@@ -76,15 +83,20 @@ impl Invite {
         Ok(Exit::Done)
     }
 
-    async fn account(&self, context: &Context) -> Result<(Secret, Message), Failure> {
-        let issuer = Box::pin(issuer(context)).await?;
+    async fn account(&self, context: &Context) -> Result<(String, Secret, Message), Failure> {
+        let installation = Box::pin(Installation::meant(context)).await?;
+        let issuer = Box::pin(installation.issuer()).await?;
         let what = || format!("{} was not invited", self.email.escape_debug());
         let link = issuer.invite(&self.email).await.map_err(|error| refused(&what(), error))?;
         let letter = issuer.invitation_letter(&self.email, &link);
-        Ok((link, letter))
+        Ok((installation.place, link, letter))
     }
 
-    async fn member(&self, context: &Context, tenant: TenantId) -> Result<(Secret, Message), Failure> {
+    async fn member(
+        &self,
+        context: &Context,
+        tenant: TenantId,
+    ) -> Result<(String, Secret, Message), Failure> {
         let what = format!("{} was not invited", self.email.escape_debug());
         if !is_address(&self.email) {
             return Err(Failure::new(what, "Give an address such as anna@example.com."));
@@ -115,7 +127,7 @@ impl Invite {
         let link = invitation_mail::link(&public_url, &token);
         let email = self.email.clone();
         let letter = invitation_mail::letter(&public_url, email, &workspace.name, self.role, &link);
-        Ok((link, letter))
+        Ok((desk.place, link, letter))
     }
 }
 

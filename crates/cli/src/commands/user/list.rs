@@ -3,7 +3,7 @@
 use novelfoundry_database::issuer::Account;
 use serde::Serialize;
 
-use super::{issuer, refused};
+use super::{Installation, refused};
 use crate::{
     commands::Context,
     output::{Exit, Failure},
@@ -41,7 +41,7 @@ impl Row {
 impl List {
     /// Runs the command.
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let issuer = Box::pin(issuer(context)).await?;
+        let issuer = Box::pin(Box::pin(Installation::meant(context)).await?.issuer()).await?;
         let mut rows = Vec::new();
         let mut after = None;
         loop {

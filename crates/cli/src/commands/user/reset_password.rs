@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{issuer, refused};
+use super::{Installation, refused};
 use crate::{
     commands::Context,
     output::{Exit, Failure},
@@ -17,6 +17,7 @@ pub(crate) struct ResetPassword {
 
 #[derive(Serialize)]
 struct Link<'a> {
+    installation: &'a str,
     email: &'a str,
     link: &'a str,
 }
@@ -24,14 +25,22 @@ struct Link<'a> {
 impl ResetPassword {
     /// Runs the command.
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let issuer = Box::pin(issuer(context)).await?;
+        let installation = Box::pin(Installation::meant(context)).await?;
+        let issuer = Box::pin(installation.issuer()).await?;
         let what = || format!("There is no link for {}", self.email.escape_debug());
         let link = issuer.recovery_link(&self.email).await.map_err(|error| refused(&what(), error))?;
         let output = context.output;
         if output.json {
-            output.data_json(&Link { email: &self.email, link: link.expose() })?;
+            output.data_json(&Link {
+                installation: &installation.place,
+                email: &self.email,
+                link: link.expose(),
+            })?;
         } else {
-            output.say("Whoever opens this link within an hour sets a new password, once:");
+            let place = &installation.place;
+            output.say(&format!(
+                "Whoever opens this link within an hour sets a new password in {place}, once:"
+            ));
             output.data(link.expose())?;
         }
         Ok(Exit::Done)

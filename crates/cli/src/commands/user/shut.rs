@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{issuer, refused};
+use super::{Installation, refused};
 use crate::{
     commands::Context,
     output::{Exit, Failure},
@@ -24,6 +24,7 @@ pub(crate) struct Enable {
 
 #[derive(Serialize)]
 struct Changed<'a> {
+    installation: &'a str,
     email: &'a str,
     user_id: String,
     disabled: bool,
@@ -32,31 +33,35 @@ struct Changed<'a> {
 impl Disable {
     /// Runs the command.
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let issuer = Box::pin(issuer(context)).await?;
+        let installation = Box::pin(Installation::meant(context)).await?;
+        let issuer = Box::pin(installation.issuer()).await?;
         let what = || format!("The account {} was not disabled", self.email.escape_debug());
         let user = issuer.disable_account(&self.email).await.map_err(|error| refused(&what(), error))?;
-        tell(context, &Changed { email: &self.email, user_id: user.to_string(), disabled: true })
+        let (email, user_id, installation) = (&*self.email, user.to_string(), &*installation.place);
+        tell(context, &Changed { installation, email, user_id, disabled: true })
     }
 }
 
 impl Enable {
     /// Runs the command.
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let issuer = Box::pin(issuer(context)).await?;
+        let installation = Box::pin(Installation::meant(context)).await?;
+        let issuer = Box::pin(installation.issuer()).await?;
         let what = || format!("The account {} was not enabled", self.email.escape_debug());
         let user = issuer.enable_account(&self.email).await.map_err(|error| refused(&what(), error))?;
-        tell(context, &Changed { email: &self.email, user_id: user.to_string(), disabled: false })
+        let (email, user_id, installation) = (&*self.email, user.to_string(), &*installation.place);
+        tell(context, &Changed { installation, email, user_id, disabled: false })
     }
 }
 
 fn tell(context: &Context, changed: &Changed<'_>) -> Result<Exit, Failure> {
-    let output = context.output;
+    let (output, Changed { installation, email, .. }) = (context.output, changed);
     if output.json {
         output.data_json(changed)?;
     } else if changed.disabled {
-        output.say(&format!("The account {} is shut and signed out everywhere.", changed.email));
+        output.say(&format!("The account {email} in {installation} is shut and signed out everywhere."));
     } else {
-        output.say(&format!("The account {} is open again.", changed.email));
+        output.say(&format!("The account {email} in {installation} is open again."));
     }
     Ok(Exit::Done)
 }

@@ -53,16 +53,17 @@ static SET_PASSWORD: Query = query!(
     "select issuer.set_password($1, $2, $3, $4) as done"
 );
 
-/// Sets a person's password, ends all sessions but one and voids all links; false, and nothing done, where that session
+/// Sets a person's password, ends all sessions, but for one that is named, and voids all links; false, and nothing done, where that session
 /// has ended or the account was shut.
 pub async fn set_password(
     db: &IssuerDb,
     user: UserId,
     password_hash: &Secret,
-    kept: SessionId,
+    kept: Option<SessionId>,
     now: Timestamp,
 ) -> Result<bool, DbError> {
-    let values = parameters![user.as_uuid(), password_hash.expose().to_owned(), kept.as_uuid(), now];
+    let kept = kept.map(SessionId::as_uuid);
+    let values = parameters![user.as_uuid(), password_hash.expose().to_owned(), kept, now];
     one::<Done>(&db.query(&SET_PASSWORD, values).await?).map(|done| done.0)
 }
 

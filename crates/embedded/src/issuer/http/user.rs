@@ -84,7 +84,7 @@ pub(super) async fn update(
         if let Some(data) = &data {
             merged(&issuer.metadata(bearer).await?, data)?;
         }
-        if !queries::set_password(db, user_id, &hash, session_id, options.clock.now()).await? {
+        if !queries::set_password(db, user_id, &hash, Some(session_id), options.clock.now()).await? {
             return Err(SESSION_GONE);
         }
         tracing::info!(%user_id, %session_id, "password changed; all other sessions ended");
