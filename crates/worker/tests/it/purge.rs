@@ -58,6 +58,39 @@ async fn settling_leaves_a_completed_upload_alone() {
     worker.stop().await;
 }
 
+/// The store is away when the ticket is settled; before the settling is tried again, the manuscript is deleted and purged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_that_was_cut_short_leaves_its_file_to_the_purge() {
+    let mut bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let upload = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    bed.files.put(&upload.key, STORY.as_bytes()).await;
+    bed.files.stop().await;
+    let settling = bed.settle(&writer, &upload).await;
+    let worker = bed.work("a").await;
+    let tried = format!("select last_error is not null from app.jobs where job_id = '{settling}'");
+    until("the settling is to be tried again", async || bed.one(&tried).await == "t").await;
+    worker.stop().await;
+    assert_eq!(bed.one("select state from app.revisions").await, "expired");
+    let wait = "update app.jobs set run_at = 'infinity'";
+    bed.database.sql(wait).await.unwrap();
+
+    bed.files.start_again().await;
+    let worker = bed.work("b").await;
+    let purge = delete(&bed, &writer, Some(writer.manuscript)).await;
+    bed.job_is(purge, "succeeded").await;
+    assert!(!bed.files.has(&upload.key).await, "its row is gone and its file is not");
+    bed.database.sql("update app.jobs set run_at = now() where state = 'queued'").await.unwrap();
+    bed.job_is(settling, "succeeded").await;
+    assert_eq!(bed.one("select count(*) from app.revisions").await, "0");
+    assert_eq!(
+        bed.one("select count(*) from app.object_tombstones").await,
+        "1",
+        "its ticket may still be good"
+    );
+    worker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_project_leaves_no_object_and_no_row() {
     let bed = Bed::make().await;
