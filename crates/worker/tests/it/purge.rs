@@ -92,6 +92,27 @@ async fn a_settling_that_was_cut_short_leaves_its_file_to_the_purge() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_that_never_reaches_the_store_leaves_its_file_to_the_tombstone() {
+    let mut bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let upload = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    bed.files.put(&upload.key, STORY.as_bytes()).await;
+    bed.files.stop().await;
+    let settling = bed.settle(&writer, &upload).await;
+    bed.database.sql("update app.jobs set attempts = max_attempts - 1").await.unwrap();
+    let worker = bed.work("a").await;
+    bed.job_is(settling, "failed").await;
+    worker.stop().await;
+    assert_eq!(bed.one("select count(*) from app.object_tombstones").await, "1");
+
+    bed.files.start_again().await;
+    bed.database.sql("update app.object_tombstones set due_at = now()").await.unwrap();
+    let worker = bed.work("b").await;
+    until("the tombstone is applied", async || !bed.files.has(&upload.key).await).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_project_leaves_no_object_and_no_row() {
     let bed = Bed::make().await;
     let (writer, other) = (bed.writer().await, bed.writer().await);
