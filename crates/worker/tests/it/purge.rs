@@ -1,9 +1,12 @@
 //! Uploads that are settled and deleted things that are cleared away, with nothing left of them.
 
+use std::time::Duration;
+
 use novelfoundry_core::{JobId, JobKind, ManuscriptId, PurgeObjects, Role};
 use novelfoundry_database::{analyses, jobs, manuscripts, projects, revisions};
+use novelfoundry_worker::WorkerOptions;
 
-use crate::bed::{Bed, STORY, Writer, until};
+use crate::bed::{Bed, STORY, Writer, start, until};
 
 const USED: &str = "select reserved_bytes || ' ' || stored_bytes from app.tenant_usage";
 
@@ -109,6 +112,23 @@ async fn a_settling_that_never_reaches_the_store_leaves_its_file_to_the_tombston
     bed.database.sql("update app.object_tombstones set due_at = now()").await.unwrap();
     let worker = bed.work("b").await;
     until("the tombstone is applied", async || !bed.files.has(&upload.key).await).await;
+    worker.stop().await;
+}
+
+/// At 1 KiB a second the largest file takes more than a day, which may begin with a ticket's last second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_backups_a_tombstone_still_outlasts_the_slowest_upload() {
+    let bed = Bed::make().await;
+    let (writer, other) = (bed.writer().await, bed.writer().await);
+    bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    let expired = bed.ticket(&other, "story.txt", STORY.as_bytes()).await;
+    let options = bed.options(bed.files.store(), "a").await;
+    let worker = start(WorkerOptions { backup_retention: Duration::ZERO, ..options });
+    for job in [delete(&bed, &writer, None).await, bed.settle(&other, &expired).await] {
+        bed.job_is(job, "succeeded").await;
+    }
+    let kept = "select count(*) from app.object_tombstones where keep_until > now() + interval '60 hours'";
+    assert_eq!(bed.one(kept).await, "2");
     worker.stop().await;
 }
 
