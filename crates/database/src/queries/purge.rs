@@ -43,12 +43,14 @@ static DOOMED: Query = query!(
     [UUID, UUID, UUID, INT8],
     "select manuscript_id, revision_id, object_key, expires_at
        from app.revisions
-      where tenant_id = $1 and project_id = $2 and ($3::uuid is null or manuscript_id = $3) and state = 'deleted'
+      where tenant_id = $1 and project_id = $2 and ($3::uuid is null or manuscript_id = $3)
+        and state in ('deleted', 'expired')
       order by manuscript_id, revision_id
       limit $4"
 );
 
-/// Lists deleted revisions of a project, or of one manuscript.
+/// Lists the ended revisions of a deleted project, or of one manuscript. One that has expired may have its object still: a
+/// settling that was cut short will not find its row again.
 pub fn doomed(project: ProjectId, manuscript: Option<ManuscriptId>, limit: i64) -> Call<Vec<Doomed>> {
     Call::new(&DOOMED, parameters![project.as_uuid(), manuscript.map(ManuscriptId::as_uuid), limit], all)
 }
@@ -78,22 +80,16 @@ static DELETE_REVISION: Query = query!(
     "purge.delete_revision",
     [UUID, UUID, UUID, UUID],
     "delete from app.revisions
-      where tenant_id = $1 and project_id = $2 and manuscript_id = $3 and revision_id = $4 and state = 'deleted'"
+      where tenant_id = $1 and project_id = $2 and manuscript_id = $3 and revision_id = $4
+        and state in ('deleted', 'expired')"
 );
 
-/// Deletes a deleted revision's rows: its analyses, then itself.
+/// Deletes an ended revision's rows: its analyses, then itself.
 pub fn delete_revision(project: ProjectId, doomed: &Doomed) -> (Call<()>, Call<()>) {
     let values =
         || parameters![project.as_uuid(), doomed.manuscript_id.as_uuid(), doomed.revision_id.as_uuid()];
     (Call::new(&DELETE_ANALYSES, values(), nothing), Call::new(&DELETE_REVISION, values(), nothing))
 }
-
-static DELETE_EXPIRED: Query = query!(
-    "purge.delete_expired",
-    [UUID, UUID, UUID],
-    "delete from app.revisions
-      where tenant_id = $1 and project_id = $2 and ($3::uuid is null or manuscript_id = $3) and state = 'expired'"
-);
 
 static DELETE_MANUSCRIPTS: Query = query!(
     "purge.delete_manuscripts",
@@ -112,15 +108,8 @@ static DELETE_PROJECT: Query = query!(
       where tenant_id = $1 and project_id = $2 and deleted_at is not null and $3::uuid is null"
 );
 
-/// Deletes what is left once no revision is: expired tickets, the manuscripts, and the project where it is that.
-pub fn delete_parents(
-    project: ProjectId,
-    manuscript: Option<ManuscriptId>,
-) -> (Call<()>, Call<()>, Call<()>) {
+/// Deletes what is left once no revision is: the manuscripts, and the project where it is that.
+pub fn delete_parents(project: ProjectId, manuscript: Option<ManuscriptId>) -> (Call<()>, Call<()>) {
     let values = || parameters![project.as_uuid(), manuscript.map(ManuscriptId::as_uuid)];
-    (
-        Call::new(&DELETE_EXPIRED, values(), nothing),
-        Call::new(&DELETE_MANUSCRIPTS, values(), nothing),
-        Call::new(&DELETE_PROJECT, values(), nothing),
-    )
+    (Call::new(&DELETE_MANUSCRIPTS, values(), nothing), Call::new(&DELETE_PROJECT, values(), nothing))
 }

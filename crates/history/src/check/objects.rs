@@ -2,7 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{history::Class, marker::Marker, model::Model, snapshot::Snapshot};
+use crate::{
+    history::Class,
+    marker::{Marker, ids},
+    model::Model,
+    snapshot::Snapshot,
+};
 
 use super::Found;
 
@@ -42,7 +47,10 @@ pub(super) fn check(model: &Model, snapshot: &Snapshot, found: &mut Found) {
             }
             None => {
                 if !buried.contains(object.key.as_str()) {
-                    found.add(Class::Unasked, [], format!("{} belongs to no row", object.key));
+                    // The key ends with the revision's id and name: its events tell how it came to this.
+                    let revision = ids(object.key.as_bytes()).pop();
+                    let text = format!("{} belongs to no row", object.key);
+                    found.add(Class::Unasked, Vec::from_iter(revision), text);
                 }
             }
         }

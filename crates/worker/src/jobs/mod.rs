@@ -20,8 +20,12 @@ use serde::de::DeserializeOwned;
 
 use crate::{WorkerOptions, backoff::Backoff, blocking::BlockingError};
 
-/// How long after its ticket's end a slow upload may still be under way.
+/// How long after its ticket's end an upload is seldom still under way.
 const LATE_UPLOAD: Duration = Duration::from_hours(1);
+
+/// How long a burial lasts at least, however short backups are kept: a ticket may be good for a day, and then a store
+/// that bears with 1 KiB a second takes more than another for a plan's largest file.
+const SLOWEST_UPLOAD: Duration = Duration::from_hours(3 * 24);
 
 /// A claimed job with what it works on.
 pub(crate) struct Task<'a> {
@@ -84,6 +88,7 @@ impl<'a> Task<'a> {
     pub(crate) fn new(options: &'a WorkerOptions, job: &'a ClaimedJob) -> Self {
         let &WorkerOptions { ref tenant, ref store, backup_retention, purge_after, show_every, .. } = options;
         let purge_after = SignedDuration::try_from(purge_after).unwrap_or(SignedDuration::MAX);
+        let backup_retention = backup_retention.max(SLOWEST_UPLOAD);
         let authority = Authority::from_job(job);
         Self { job, authority, tenant, store, backup_retention, purge_after, show_every }
     }
@@ -155,7 +160,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Returns from when on no ticket that ends then can put its object back.
+/// Returns when to delete once more an object whose ticket ends then.
 fn late_upload(ticket_ends: Timestamp) -> Timestamp {
     ticket_ends.saturating_add(LATE_UPLOAD).unwrap_or(ticket_ends)
 }

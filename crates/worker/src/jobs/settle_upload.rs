@@ -31,14 +31,11 @@ pub(super) async fn run(task: &Task<'_>, payload: SettleUpload) -> Result<Ended,
         task.end("revisions.completed", || (put_back(), jobs::end(task.job, End::Succeeded))).await?;
         return Ok(Ended::Succeeded);
     }
-    let expired = found.filter(|revision| revision.state == RevisionState::Expired);
-    if let Some(revision) = &expired {
+    if let Some(revision) = found.filter(|revision| revision.state == RevisionState::Expired) {
+        // First, so that the file goes even where no attempt of this job reaches the store.
+        task.write("revisions.bury", task.bury(&revision.object_key, revision.expires_at)).await?;
         task.store.delete(&revision.object_key.parse::<ObjectKey>()?).await?;
     }
-    let bury = || {
-        let revision = expired.as_ref()?;
-        Some(task.bury(&revision.object_key, revision.expires_at))
-    };
-    task.end("revisions.settled", || (bury(), jobs::end(task.job, End::Succeeded))).await?;
+    task.end("revisions.settled", || jobs::end(task.job, End::Succeeded)).await?;
     Ok(Ended::Succeeded)
 }

@@ -1,9 +1,12 @@
 //! Uploads that are settled and deleted things that are cleared away, with nothing left of them.
 
+use std::time::Duration;
+
 use novelfoundry_core::{JobId, JobKind, ManuscriptId, PurgeObjects, Role};
 use novelfoundry_database::{analyses, jobs, manuscripts, projects, revisions};
+use novelfoundry_worker::WorkerOptions;
 
-use crate::bed::{Bed, STORY, Writer, until};
+use crate::bed::{Bed, STORY, Writer, start, until};
 
 const USED: &str = "select reserved_bytes || ' ' || stored_bytes from app.tenant_usage";
 
@@ -55,6 +58,77 @@ async fn settling_leaves_a_completed_upload_alone() {
     assert_eq!(bed.one("select state from app.revisions").await, "stored");
     assert_eq!(bed.one(USED).await, format!("0 {}", STORY.len()));
     assert_eq!(bed.one("select count(*) from app.object_tombstones").await, "0");
+    worker.stop().await;
+}
+
+/// The store is away when the ticket is settled; before the settling is tried again, the manuscript is deleted and purged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_that_was_cut_short_leaves_its_file_to_the_purge() {
+    let mut bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let upload = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    bed.files.put(&upload.key, STORY.as_bytes()).await;
+    bed.files.stop().await;
+    let settling = bed.settle(&writer, &upload).await;
+    let worker = bed.work("a").await;
+    let tried = format!("select last_error is not null from app.jobs where job_id = '{settling}'");
+    until("the settling is to be tried again", async || bed.one(&tried).await == "t").await;
+    worker.stop().await;
+    assert_eq!(bed.one("select state from app.revisions").await, "expired");
+    let wait = "update app.jobs set run_at = 'infinity'";
+    bed.database.sql(wait).await.unwrap();
+
+    bed.files.start_again().await;
+    let worker = bed.work("b").await;
+    let purge = delete(&bed, &writer, Some(writer.manuscript)).await;
+    bed.job_is(purge, "succeeded").await;
+    assert!(!bed.files.has(&upload.key).await, "its row is gone and its file is not");
+    bed.database.sql("update app.jobs set run_at = now() where state = 'queued'").await.unwrap();
+    bed.job_is(settling, "succeeded").await;
+    assert_eq!(bed.one("select count(*) from app.revisions").await, "0");
+    assert_eq!(
+        bed.one("select count(*) from app.object_tombstones").await,
+        "1",
+        "its ticket may still be good"
+    );
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_that_never_reaches_the_store_leaves_its_file_to_the_tombstone() {
+    let mut bed = Bed::make().await;
+    let writer = bed.writer().await;
+    let upload = bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    bed.files.put(&upload.key, STORY.as_bytes()).await;
+    bed.files.stop().await;
+    let settling = bed.settle(&writer, &upload).await;
+    bed.database.sql("update app.jobs set attempts = max_attempts - 1").await.unwrap();
+    let worker = bed.work("a").await;
+    bed.job_is(settling, "failed").await;
+    worker.stop().await;
+    assert_eq!(bed.one("select count(*) from app.object_tombstones").await, "1");
+
+    bed.files.start_again().await;
+    bed.database.sql("update app.object_tombstones set due_at = now()").await.unwrap();
+    let worker = bed.work("b").await;
+    until("the tombstone is applied", async || !bed.files.has(&upload.key).await).await;
+    worker.stop().await;
+}
+
+/// At 1 KiB a second the largest file takes more than a day, which may begin with a ticket's last second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_backups_a_tombstone_still_outlasts_the_slowest_upload() {
+    let bed = Bed::make().await;
+    let (writer, other) = (bed.writer().await, bed.writer().await);
+    bed.ticket(&writer, "story.txt", STORY.as_bytes()).await;
+    let expired = bed.ticket(&other, "story.txt", STORY.as_bytes()).await;
+    let options = bed.options(bed.files.store(), "a").await;
+    let worker = start(WorkerOptions { backup_retention: Duration::ZERO, ..options });
+    for job in [delete(&bed, &writer, None).await, bed.settle(&other, &expired).await] {
+        bed.job_is(job, "succeeded").await;
+    }
+    let kept = "select count(*) from app.object_tombstones where keep_until > now() + interval '60 hours'";
+    assert_eq!(bed.one(kept).await, "2");
     worker.stop().await;
 }
 
