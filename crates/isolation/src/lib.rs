@@ -2,9 +2,12 @@
 //! role in a scratch copy and really tries. It shares no statement with the application: the judge does not trust the
 //! accused.
 
+pub mod attack;
 pub mod catalog;
 pub mod config;
 pub mod finding;
+pub mod infer;
 pub mod report;
 pub mod rules;
+pub mod scratch;
 pub mod session;

@@ -1,9 +1,11 @@
 //! What the database says of itself: one read of the system catalogues, in which neither a row of a table nor any
 //! function of the schema is touched.
 
+mod ask;
 mod load;
 mod model;
 
+pub use ask::mentions;
 pub use load::load;
 pub use model::{
     Catalog, Column, Constraint, DefaultGrant, ForeignServer, Function, Grant, Index, Membership, Policy,
