@@ -43,10 +43,11 @@ async fn run(scratch: &Scratch, case: &case::Case, fixed: bool) -> Result<(Repor
             subject.app_role, subject.tenant_column, subject.tenants, subject.context, subject.principals
         );
     }
-    let fresh = scratch.open("nf_case").await.map_err(|error| text(&error))?;
+    drop(used);
     let options = Options { seed: 1, budget: None, full_evidence: false };
-    let report =
-        Box::pin(attack::attack(used, fresh, subject, options)).await.map_err(|error| text(&error))?;
+    let report = Box::pin(attack::attack(scratch.url("nf_case"), subject, options))
+        .await
+        .map_err(|error| text(&error))?;
     Ok((report, complaints))
 }
 

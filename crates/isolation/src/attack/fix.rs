@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Writes the repair of a finding; a comment where it needs a decision.
-pub fn propose(hunt: &Hunt, rule: &Rule, object: &str, verb: Verb, relation: Option<u32>) -> String {
+pub(super) fn propose(hunt: &Hunt, rule: &Rule, object: &str, verb: Verb, relation: Option<u32>) -> String {
     if let Some(role) = object.strip_prefix("role:") {
         return of_role(hunt, role);
     }
@@ -31,7 +31,7 @@ pub fn propose(hunt: &Hunt, rule: &Rule, object: &str, verb: Verb, relation: Opt
                 policy(hunt, relation)
             )
         }
-        _ if relation.owner == hunt.stage.app && !relation.force => {
+        _ if !relation.force => {
             format!("alter table {table} force row level security;")
         }
         _ => format!(

@@ -19,7 +19,6 @@ const SECRET: &[&str] = &[
     "token",
     "secret",
     "hash",
-    "code",
     "password",
     "passwd",
     "signature",
@@ -27,20 +26,36 @@ const SECRET: &[&str] = &[
     "otp",
     "pin",
     "apikey",
-    "api_key",
     "private",
 ];
 
-/// Tells whether a column holds a secret, by its name.
-pub fn is_secret(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    SECRET.iter().any(|word| lower.contains(word))
-        && !lower.contains("postcode")
-        && !lower.contains("country")
+/// Words that make a code or key one that only its holder knows.
+const SHARED_SECRETLY: &[&str] = &[
+    "invite",
+    "invitation",
+    "share",
+    "access",
+    "join",
+    "reset",
+    "verif",
+    "redeem",
+    "login",
+    "auth",
+    "link",
+    "api",
+];
+
+/// Tells whether a column of a table holds a secret, by their names.
+pub(super) fn is_secret(table: &str, column: &str) -> bool {
+    let (table, column) = (table.to_ascii_lowercase(), column.to_ascii_lowercase());
+    let words: Vec<&str> = column.split('_').collect();
+    let holds = |text: &str| SHARED_SECRETLY.iter().any(|word| text.contains(word));
+    SECRET.iter().any(|word| words.contains(word) || word.len() > 4 && column.contains(word))
+        || (words.contains(&"code") || words.contains(&"key")) && (holds(&column) || holds(&table))
 }
 
 /// Returns the functions that can be called.
-pub fn callable(stage: &Stage) -> Vec<Function> {
+pub(super) fn callable(stage: &Stage) -> Vec<Function> {
     let roles = stage.roles_in_play();
     stage
         .catalog
@@ -66,7 +81,7 @@ pub fn callable(stage: &Stage) -> Vec<Function> {
 }
 
 /// Returns the calls of set-returning functions that need no argument.
-pub fn plain_calls(stage: &Stage) -> Vec<String> {
+pub(super) fn plain_calls(stage: &Stage) -> Vec<String> {
     callable(stage)
         .iter()
         .filter(|function| {
@@ -78,7 +93,7 @@ pub fn plain_calls(stage: &Stage) -> Vec<String> {
 }
 
 /// Calls everything.
-pub async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
+pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
     for function in callable(&hunt.stage) {
         let arguments = arguments(hunt, &function);
         for context in TenantContext::ALL {
@@ -156,59 +171,42 @@ fn passes_on_write(hunt: &Hunt, function: &Function, changed: &[u32]) -> bool {
             .all(|relation| hunt.has_write_leak(&relation.object()))
 }
 
-/// Tells whether a function answers differently for what the victim has and what nobody has.
+/// Tells whether a function answers otherwise where the victim does not exist.
 async fn tells(
     hunt: &mut Hunt,
     function: &Function,
     calls: &[(Vec<String>, Vec<String>)],
 ) -> Result<(), SessionError> {
     let object = function.object();
-    if hunt.has(&object) {
+    if hunt.has(&object) || passes_on(hunt, function, TenantContext::Tenant) {
         return Ok(());
     }
-    for (theirs, nobodys) in calls.iter().filter(|(theirs, nobodys)| theirs != nobodys) {
+    for (theirs, nobodys) in calls {
         if hunt.spent() {
             return Ok(());
         }
-        hunt.count(&object, Verb::Existence, TenantContext::Tenant, "answer");
-        let mut seen = Vec::new();
-        for arguments in [theirs, nobodys, theirs, nobodys] {
-            let outcome =
-                hunt.stage.attempt(Actor::Attacker, &[statement(function, arguments)], None).await?;
-            let rows = outcome.last().map(|answer| format!("{:?}", answer.rows)).unwrap_or_default();
-            let mut text = format!("{} {rows}", outcome.class());
-            // What is merely repeated is no answer.
-            for argument in arguments {
-                text = text.replace(argument.trim_matches('\''), "_");
-            }
-            seen.push(text);
+        // A value whose place nobody else's takes is one that cannot be guessed.
+        if theirs
+            .iter()
+            .zip(nobodys)
+            .any(|(own, other)| own == other && own.len() == 38 && own.matches('-').count() == 4)
+        {
+            continue;
         }
-        if seen[0] == seen[2] && seen[1] == seen[3] && seen[0] != seen[1] && !knowable(hunt, function) {
-            let statements = vec![statement(function, theirs), statement(function, nobodys)];
-            let evidence = "the answers differ, although neither value is the asker's";
-            hunt.call_leak_as(
-                &rules::EXISTENCE,
-                Verb::Existence,
-                function,
-                TenantContext::Tenant,
-                &statements,
-                evidence,
-            );
+        hunt.count(&object, Verb::Existence, TenantContext::Tenant, "world without");
+        let statements = vec![statement(function, theirs)];
+        if hunt.interferes(&statements).await? {
+            let (rule, verb) = if theirs.is_empty() || theirs == nobodys {
+                (&rules::INTERFERES, Verb::Execute)
+            } else {
+                (&rules::EXISTENCE, Verb::Existence)
+            };
+            let evidence = "the answer is another one where the other tenant's rows do not exist";
+            hunt.call_leak_as(rule, verb, function, TenantContext::Tenant, &statements, evidence);
             return Ok(());
         }
     }
     Ok(())
-}
-
-/// Tells whether the caller could find out the same by reading.
-fn knowable(hunt: &Hunt, function: &Function) -> bool {
-    !function.definer
-        && hunt.read_leaks.iter().any(|(oid, _)| {
-            hunt.stage
-                .catalog
-                .relation(*oid)
-                .is_some_and(|relation| crate::catalog::mentions(&function.source, &relation.name))
-        })
 }
 
 /// A value of the victim's for an argument, one that nobody has, and whether the former is hard to guess.
@@ -324,7 +322,7 @@ fn choices_for(hunt: &Hunt, catalog: &Catalog, kind: u32, name: &str, source: &s
                     || other.category == "S" && info.category == "S"
                     || other.category == "N" && info.category == "N"
             });
-            if !same_type || is_secret(&field.name) || value.len() > 200 {
+            if !same_type || is_secret(&table.name, &field.name) || value.len() > 200 {
                 continue;
             }
             let plain = field.name.to_ascii_lowercase();
@@ -448,7 +446,7 @@ fn injections(hunt: &Hunt) -> Vec<String> {
 }
 
 /// Returns a value of the same form that nobody has.
-pub fn nobodys(name: &str, category: &str, value: &str) -> String {
+pub(super) fn nobodys(name: &str, category: &str, value: &str) -> String {
     match (category, name) {
         (_, "uuid") => {
             let flipped = if value.starts_with('0') { '1' } else { '0' };

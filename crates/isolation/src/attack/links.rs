@@ -9,7 +9,7 @@ use crate::{
 
 /// How a table's rows are tied to a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
+pub(super) enum Link {
     /// A column holds the tenant.
     Tenant(String),
     /// A column holds a person who acts for the tenant.
@@ -31,14 +31,14 @@ pub enum Link {
 }
 
 /// The links of all tables; one without is shared by all tenants, or told by who made its rows.
-pub type Links = HashMap<u32, Link>;
+pub(super) type Links = HashMap<u32, Link>;
 
 /// Columns that hold what only a person's own record does.
 const PERSONAL: &[&str] =
     &["email", "mail", "phone", "password", "address", "birth", "ssn", "iban", "salary"];
 
 /// Works out the links of every table; `people` are columns known to hold a person.
-pub fn links(catalog: &Catalog, tenant_column: Option<&str>, people: &[(u32, String)]) -> Links {
+pub(super) fn links(catalog: &Catalog, tenant_column: Option<&str>, people: &[(u32, String)]) -> Links {
     let mut links = Links::new();
     let tables: Vec<&Relation> =
         catalog.relations.iter().filter(|relation| relation.is_table() && !relation.extension).collect();
@@ -108,7 +108,7 @@ pub fn links(catalog: &Catalog, tenant_column: Option<&str>, people: &[(u32, Str
 }
 
 /// Finds the tables that list the tenants themselves, with the column that names one.
-pub fn roots(catalog: &Catalog, tenant_column: &str) -> Vec<(u32, String)> {
+pub(super) fn roots(catalog: &Catalog, tenant_column: &str) -> Vec<(u32, String)> {
     let mut roots: Vec<(u32, String)> = Vec::new();
     for key in catalog.constraints.iter().filter(|key| key.kind == "f" && key.columns.len() == 1) {
         let Some(table) = catalog.relation(key.table) else { continue };
@@ -147,7 +147,7 @@ pub fn roots(catalog: &Catalog, tenant_column: &str) -> Vec<(u32, String)> {
 }
 
 /// Returns the names of a foreign key's columns, own and theirs.
-pub fn pairs(catalog: &Catalog, key: &Constraint) -> Option<Vec<(String, String)>> {
+pub(super) fn pairs(catalog: &Catalog, key: &Constraint) -> Option<Vec<(String, String)>> {
     let (own, theirs) = (catalog.relation(key.table)?, catalog.relation(key.references)?);
     key.columns
         .iter()
@@ -157,7 +157,7 @@ pub fn pairs(catalog: &Catalog, key: &Constraint) -> Option<Vec<(String, String)
 }
 
 /// Writes the condition under which a row called `alias` belongs to one of the tenants or persons.
-pub fn owned_by(
+pub(super) fn owned_by(
     catalog: &Catalog,
     links: &Links,
     table: u32,

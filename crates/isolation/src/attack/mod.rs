@@ -1,10 +1,13 @@
 //! Acts as the app's own role in a scratch copy and really tries: what is reported was seen to happen.
 
+mod copies;
 mod existence;
 mod fix;
 mod functions;
+mod interference;
 mod links;
 mod neighbours;
+mod pattern;
 mod people;
 mod reads;
 mod reproduce;
@@ -21,13 +24,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use novelfoundry_connection::DatabaseUrl;
+
 use crate::{
     catalog::{Relation, RelationKind},
     finding::{Finding, Kind, Level, TenantContext, Verb},
     infer::Subject,
     report::{NotAttacked, Report},
     rules::{self, Rule},
-    session::{Session, SessionError, identifier},
+    session::{SessionError, identifier},
 };
 
 use links::Link;
@@ -49,14 +54,14 @@ pub struct Options {
 }
 
 /// The attack as it goes on.
-pub(crate) struct Hunt {
-    pub(crate) stage: Stage,
-    pub(crate) seeds: Seeds,
-    pub(crate) tokens: Tokens,
+struct Hunt {
+    stage: Stage,
+    seeds: Seeds,
+    tokens: Tokens,
     /// The victim's fingerprint.
-    pub(crate) baseline: String,
+    baseline: String,
     /// Relations whose foreign rows can simply be read.
-    pub(crate) read_leaks: HashSet<(u32, TenantContext)>,
+    read_leaks: HashSet<(u32, TenantContext)>,
     findings: BTreeMap<String, Finding>,
     counted: BTreeSet<(String, &'static str, &'static str, String)>,
     not_attacked: BTreeSet<NotAttacked>,
@@ -64,16 +69,11 @@ pub(crate) struct Hunt {
     until: Option<Instant>,
 }
 
-/// Attacks what two sessions of the copy's superuser reach.
-pub async fn attack(
-    used: Session,
-    fresh: Session,
-    subject: Subject,
-    options: Options,
-) -> Result<Report, SetupError> {
+/// Attacks the database at a URL, a copy's, as its superuser.
+pub async fn attack(url: DatabaseUrl, subject: Subject, options: Options) -> Result<Report, SetupError> {
     let started = Instant::now();
     let inferred = subject.inferred.clone();
-    let set = setup::set(used, fresh, subject, options.seed).await?;
+    let set = setup::set(url, subject, options.seed).await?;
     let until = options.budget.map(|budget| started + budget);
     let mut hunt = Hunt {
         stage: set.stage,
@@ -99,21 +99,23 @@ impl Hunt {
         writes::run(self).await?;
         existence::run(self).await?;
         functions::run(self).await?;
+        copies::run(self).await?;
+        interference::run(self).await?;
         Ok(())
     }
 
     /// Tells whether the time is up.
-    pub(crate) fn spent(&self) -> bool {
+    fn spent(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     /// Counts an attack.
-    pub(crate) fn count(&mut self, object: &str, verb: Verb, context: TenantContext, oracle: &str) {
+    fn count(&mut self, object: &str, verb: Verb, context: TenantContext, oracle: &str) {
         self.counted.insert((object.to_owned(), verb.word(), context.word(), oracle.to_owned()));
     }
 
     /// Writes a word of the victim's as evidence may show it.
-    pub(crate) fn shown(&self, word: &str) -> String {
+    fn shown(&self, word: &str) -> String {
         if self.options.full_evidence {
             format!("`{word}`")
         } else {
@@ -122,13 +124,13 @@ impl Hunt {
     }
 
     /// Notes that something could not be judged.
-    pub(crate) fn not_attacked(&mut self, object: impl Into<String>, reason: impl Into<String>) {
+    fn not_attacked(&mut self, object: impl Into<String>, reason: impl Into<String>) {
         self.not_attacked.insert(NotAttacked { object: object.into(), reason: reason.into() });
     }
 
     /// Reports a leak of a relation, or of the role where that is what lets it through.
     #[expect(clippy::too_many_arguments, reason = "these are what a finding consists of")]
-    pub(crate) fn leak(
+    fn leak(
         &mut self,
         rule: &'static Rule,
         relation: u32,
@@ -158,7 +160,7 @@ impl Hunt {
 
     /// Reports a leak by a write, on what lets it through: the relation itself, what hangs on it, or a function between.
     #[expect(clippy::too_many_arguments, reason = "these are what a finding consists of")]
-    pub(crate) fn leak_by_write(
+    fn leak_by_write(
         &mut self,
         rule: &'static Rule,
         relation: &Relation,
@@ -183,7 +185,7 @@ impl Hunt {
         if self.unbound().is_none() {
             for object in &between {
                 if !here || relation.kind == RelationKind::View {
-                    self.add(&rules::ACTS, object, Verb::Execute, context, statements, evidence, None);
+                    self.add(&rules::ACTS, object, verb, context, statements, evidence, None);
                 }
             }
             if !here {
@@ -203,7 +205,7 @@ impl Hunt {
 
     /// Records a finding, once.
     #[expect(clippy::too_many_arguments, reason = "these are what a finding consists of")]
-    pub(crate) fn add(
+    fn add(
         &mut self,
         rule: &'static Rule,
         object: &str,
@@ -227,7 +229,7 @@ impl Hunt {
     }
 
     /// Records rows that are visible because their tenants said so.
-    pub(crate) fn shared_on_purpose(
+    fn shared_on_purpose(
         &mut self,
         relation: &Relation,
         context: TenantContext,
@@ -246,7 +248,7 @@ impl Hunt {
     }
 
     /// Returns the app's role where row security does not bind it at all.
-    pub(crate) fn unbound(&self) -> Option<String> {
+    fn unbound(&self) -> Option<String> {
         let role = self.stage.catalog.role_by_oid(self.stage.app)?;
         (role.superuser || role.bypassrls).then(|| role.name.clone())
     }
@@ -268,7 +270,7 @@ impl Hunt {
     }
 
     /// Returns the table behind a view or the like, by its definition.
-    pub(crate) fn base_of(&self, relation: &Relation) -> Option<Relation> {
+    fn base_of(&self, relation: &Relation) -> Option<Relation> {
         if relation.is_table() {
             return Some(relation.clone());
         }
@@ -303,7 +305,7 @@ impl Hunt {
     }
 
     /// Returns a tenant's first row of a relation, or of the table behind it.
-    pub(crate) fn row_behind(&self, relation: &Relation, tenant: &Tenant) -> Option<Row> {
+    fn row_behind(&self, relation: &Relation, tenant: &Tenant) -> Option<Row> {
         if let Some(row) = self.seeds.row(relation.oid, tenant) {
             return Some(row.clone());
         }
@@ -315,7 +317,7 @@ impl Hunt {
     }
 
     /// Writes the query by which the victim sees what all tenants share of a relation.
-    pub(crate) fn shared_view(&self, relation: &Relation) -> Option<String> {
+    fn shared_view(&self, relation: &Relation) -> Option<String> {
         if !relation.is_table() || !self.stage.catalog.may(self.stage.app, relation, "SELECT") {
             return None;
         }
@@ -374,7 +376,7 @@ impl Hunt {
 
 impl Hunt {
     /// Reports a leak of a function.
-    pub(crate) fn call_leak(
+    fn call_leak(
         &mut self,
         rule: &'static Rule,
         function: &crate::catalog::Function,
@@ -386,7 +388,7 @@ impl Hunt {
     }
 
     /// Reports a leak of a function with a verb of its own.
-    pub(crate) fn call_leak_as(
+    fn call_leak_as(
         &mut self,
         rule: &'static Rule,
         verb: Verb,
@@ -400,20 +402,43 @@ impl Hunt {
             return;
         }
         self.add(rule, &function.object(), verb, context, statements, evidence, None);
+        if !function.definer {
+            return;
+        }
+        // Where row security would bind the function's owner but for FORCE, the table lacks it.
+        let unforced: Vec<Relation> = self
+            .stage
+            .catalog
+            .relations
+            .iter()
+            .filter(|table| table.is_table() && table.rls && !table.force && table.owner == function.owner)
+            .filter(|table| crate::catalog::mentions(&function.source, &table.name))
+            .filter(|table| {
+                self.stage
+                    .catalog
+                    .role_by_oid(table.owner)
+                    .is_some_and(|owner| !owner.superuser && !owner.bypassrls)
+            })
+            .cloned()
+            .collect();
+        for table in unforced {
+            let verb = if rule.id == rules::REVEALS.id { Verb::Select } else { Verb::Update };
+            self.add(&rules::READS, &table.object(), verb, context, statements, evidence, Some(table.oid));
+        }
     }
 
     /// Tells whether an object has a finding.
-    pub(crate) fn has(&self, object: &str) -> bool {
+    fn has(&self, object: &str) -> bool {
         self.findings.values().any(|finding| finding.object == object && finding.kind == Kind::Leak)
     }
 
     /// Tells whether an object has a finding of a verb.
-    pub(crate) fn has_verb(&self, object: &str, verb: Verb) -> bool {
+    fn has_verb(&self, object: &str, verb: Verb) -> bool {
         self.findings.values().any(|finding| finding.object == object && finding.verb == Some(verb))
     }
 
     /// Tells whether an object has a finding by a write.
-    pub(crate) fn has_write_leak(&self, object: &str) -> bool {
+    fn has_write_leak(&self, object: &str) -> bool {
         [Verb::Insert, Verb::Update, Verb::Delete, Verb::Truncate]
             .into_iter()
             .any(|verb| self.has_verb(object, verb))

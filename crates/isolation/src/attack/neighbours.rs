@@ -17,7 +17,7 @@ const ALWAYS: usize = 2;
 const TAKEN: usize = 3;
 
 /// Finds neighbours and plants their rows.
-pub async fn plant(
+pub(super) async fn plant(
     stage: &mut Stage,
     seeds: Seeds,
     order: &[Relation],
@@ -35,7 +35,9 @@ pub async fn plant(
         }
     }
     chosen.retain(|id| *id != stage.victim.id && *id != stage.attacker.id);
+    chosen = distinct(stage, chosen).await?;
     let mut seeder = Seeder::resume(stage, seeds);
+    seeder.ways = 2;
     let mut planted = Vec::new();
     for (index, id) in chosen.into_iter().enumerate() {
         let block = u32::try_from(index).unwrap_or_default() + 11;
@@ -47,11 +49,39 @@ pub async fn plant(
         seeder.plant(&tenant, order).await?;
         // A neighbour that cannot exist is no gap in what was attacked.
         seeder.seeds.failed = failed;
-        planted.push(tenant);
+        let exists = seeder.seeds.rows.keys().any(|(_, id)| *id == tenant.id);
+        if exists {
+            planted.push(tenant);
+        }
     }
     let seeds = seeder.seeds;
     stage.neighbours = planted;
     Ok(seeds)
+}
+
+/// Leaves out ids that the type itself takes for the attacker's or the victim's.
+async fn distinct(stage: &mut Stage, ids: Vec<String>) -> Result<Vec<String>, SessionError> {
+    let name = stage.subject.tenant_column.clone().unwrap_or_default();
+    let written = stage
+        .catalog
+        .relations
+        .iter()
+        .find_map(|relation| Some(relation.column_named(&name)?.type_name.clone()));
+    let Some(written) = written else { return Ok(ids) };
+    let mut left: Vec<String> = Vec::new();
+    for id in ids {
+        let mut others = vec![stage.attacker.id.clone(), stage.victim.id.clone()];
+        others.extend(left.iter().cloned());
+        let same: Vec<String> = others
+            .iter()
+            .map(|other| format!("{}::{written} = {}::{written}", literal(&id), literal(other)))
+            .collect();
+        let answer = stage.used.try_run(&format!("select {}", same.join(" or "))).await?;
+        if answer.is_ok_and(|answer| answer.value() == Some("f")) {
+            left.push(id);
+        }
+    }
+    Ok(left)
 }
 
 fn principal_like(stage: &Stage, block: u32) -> String {

@@ -25,7 +25,11 @@ const WORDS: &[&str] = &[
 ];
 
 /// Finds the columns of persons; none where no context names a person.
-pub fn people(catalog: &Catalog, context: &[String], tenant_column: Option<&str>) -> Vec<(u32, String)> {
+pub(super) fn people(
+    catalog: &Catalog,
+    context: &[String],
+    tenant_column: Option<&str>,
+) -> Vec<(u32, String)> {
     let naming: Vec<&String> = context.iter().filter(|statement| statement.contains("{principal}")).collect();
     if naming.is_empty() {
         return Vec::new();

@@ -19,7 +19,7 @@ const ROWS: usize = 3000;
 const OPENED: &[&str] = &["public", "published", "shared", "visibility", "listed", "global", "everyone"];
 
 /// Writes the statement that reads what the role may read of a relation.
-pub fn select_all(stage: &Stage, relation: &Relation) -> String {
+pub(super) fn select_all(stage: &Stage, relation: &Relation) -> String {
     let allowed: Vec<String> = relation
         .columns
         .iter()
@@ -35,7 +35,7 @@ pub fn select_all(stage: &Stage, relation: &Relation) -> String {
 }
 
 /// Returns how many rows of an answer are not the attacker's, by their tenant column or their words.
-pub fn foreign_rows(hunt: &Hunt, relation: &Relation, answer: &Answer, asked: &str) -> Vec<usize> {
+pub(super) fn foreign_rows(hunt: &Hunt, relation: &Relation, answer: &Answer, asked: &str) -> Vec<usize> {
     let ids = hunt.stage.foreign_ids();
     let tenant = match hunt.stage.links.get(&relation.oid) {
         Some(Link::Tenant(column)) => Some(column.clone()),
@@ -71,7 +71,7 @@ fn opened_by_flag(answer: &Answer, foreign: &[usize]) -> bool {
 }
 
 /// Reads everything.
-pub async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
+pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
     for relation in hunt.stage.targets() {
         if !hunt.stage.may(&relation, "SELECT") {
             continue;

@@ -6,7 +6,7 @@ use super::{Hunt, seed::insert, stage::Actor};
 use crate::{catalog::Relation, finding::TenantContext, session::literal};
 
 /// Writes the script: plants what the attack needs, acts as the app's role, and rolls back.
-pub fn script(
+pub(super) fn script(
     hunt: &Hunt,
     object: &str,
     context: TenantContext,

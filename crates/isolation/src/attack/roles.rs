@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Tries every role, and every ownership.
-pub async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
+pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
     let tenants: Vec<String> = hunt
         .stage
         .foreign()
@@ -67,12 +67,19 @@ async fn become_role(hunt: &mut Hunt, role: &str, way: &[String]) -> Result<(), 
             if outcome.changed.is_empty() {
                 continue;
             }
-            report(hunt, role, &script, &format!("another tenant's rows of {} are gone", relation.object()));
+            report(
+                hunt,
+                role,
+                Verb::Delete,
+                &script,
+                &format!("another tenant's rows of {} are gone", relation.object()),
+            );
             return Ok(());
         }
         report(
             hunt,
             role,
+            Verb::Select,
             &script,
             &format!("{} rows of {} are another tenant's", foreign.len(), relation.object()),
         );
@@ -81,23 +88,15 @@ async fn become_role(hunt: &mut Hunt, role: &str, way: &[String]) -> Result<(), 
     Ok(())
 }
 
-fn report(hunt: &mut Hunt, role: &str, script: &[String], evidence: &str) {
+fn report(hunt: &mut Hunt, role: &str, verb: Verb, script: &[String], evidence: &str) {
     // Where the app's own role sees as much, becoming another one is not the fault.
     let app = hunt.stage.subject.app_role.clone();
-    hunt.add(
-        &rules::BECOMES,
-        &format!("role:{role}"),
-        Verb::Execute,
-        TenantContext::Tenant,
-        script,
-        evidence,
-        None,
-    );
+    hunt.add(&rules::BECOMES, &format!("role:{role}"), verb, TenantContext::Tenant, script, evidence, None);
     if app != role {
         hunt.add(
             &rules::BECOMES,
             &format!("role:{app}"),
-            Verb::Execute,
+            verb,
             TenantContext::Tenant,
             script,
             evidence,

@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// A row by the names of its columns.
-pub type Row = BTreeMap<String, Option<String>>;
+pub(super) type Row = BTreeMap<String, Option<String>>;
 
 /// What was planted.
 #[derive(Debug, Default)]
-pub struct Seeds {
+pub(super) struct Seeds {
     /// The rows by table and tenant, the plain one first.
     pub rows: HashMap<(u32, String), Vec<Row>>,
     /// Tables that could not be filled for somebody, and why.
@@ -38,7 +38,7 @@ impl Seeds {
 }
 
 /// Returns the tables in the order in which they can be filled: what is referred to comes first.
-pub fn order(catalog: &Catalog) -> Vec<Relation> {
+pub(super) fn order(catalog: &Catalog) -> Vec<Relation> {
     let mut left: Vec<&Relation> = catalog
         .relations
         .iter()
@@ -64,23 +64,25 @@ pub fn order(catalog: &Catalog) -> Vec<Relation> {
 }
 
 /// Makes rows on a stage.
-pub struct Seeder<'a> {
+pub(super) struct Seeder<'a> {
     /// The stage.
     pub stage: &'a mut Stage,
     /// What was planted so far.
     pub seeds: Seeds,
     makers: HashMap<String, Maker>,
+    /// How far planting goes: as the app, as the superuser, without triggers and references.
+    pub ways: usize,
 }
 
 impl<'a> Seeder<'a> {
     /// Begins on a stage.
     pub fn new(stage: &'a mut Stage) -> Self {
-        Self { stage, seeds: Seeds::default(), makers: HashMap::new() }
+        Self { stage, seeds: Seeds::default(), makers: HashMap::new(), ways: 3 }
     }
 
     /// Takes up again what was planted before.
     pub fn resume(stage: &'a mut Stage, seeds: Seeds) -> Self {
-        Self { stage, seeds, makers: HashMap::new() }
+        Self { stage, seeds, makers: HashMap::new(), ways: 3 }
     }
 
     fn maker(&mut self, tenant: &Tenant) -> &mut Maker {
@@ -92,7 +94,13 @@ impl<'a> Seeder<'a> {
     /// Fills every table for a tenant; what fails is noted.
     pub async fn plant(&mut self, tenant: &Tenant, order: &[Relation]) -> Result<(), SessionError> {
         for table in order {
-            if let Err(refusal) = self.plant_row(table, tenant, &Row::new()).await? {
+            // What the app cannot fill and nothing ties to a tenant is the same for all.
+            if !self.stage.links.contains_key(&table.oid) && !self.stage.may(table, "INSERT") {
+                continue;
+            }
+            for given in self.places(table) {
+                let planted = self.plant_row(table, tenant, &given).await?;
+                let Err(refusal) = planted else { continue };
                 self.seeds
                     .failed
                     .entry(table.oid)
@@ -100,6 +108,32 @@ impl<'a> Seeder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns what tells the rows of a table apart that have to be planted: one for each partition.
+    fn places(&self, table: &Relation) -> Vec<Row> {
+        let of_column = |column: &Column| {
+            let values = super::values::partition_values(&self.stage.catalog, table, column);
+            values
+                .into_iter()
+                .map(|value| Row::from([(column.name.clone(), Some(value))]))
+                .collect::<Vec<_>>()
+        };
+        let tied = match self.stage.links.get(&table.oid) {
+            Some(Link::Tenant(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let mut places: Vec<Row> = table
+            .columns
+            .iter()
+            .filter(|column| Some(&column.name) != tied.as_ref())
+            .flat_map(of_column)
+            .take(6)
+            .collect();
+        if places.is_empty() {
+            places.push(Row::new());
+        }
+        places
     }
 
     /// Adds rows of a tenant that differ from its first in one column each: flags, states, times.
@@ -163,7 +197,7 @@ impl<'a> Seeder<'a> {
         let values = self.craft(table, tenant, given).await?;
         let statement = insert(table, &values);
         let mut last = None;
-        for way in 0..3 {
+        for way in 0..self.ways {
             let mut script = vec!["begin".to_owned()];
             script.push("select pg_snapshot_xmax(pg_current_snapshot())::text".to_owned());
             match way {
@@ -244,8 +278,9 @@ impl<'a> Seeder<'a> {
                 continue;
             }
             let catalog = std::mem::take(&mut self.stage.catalog);
-            let candidates = self.maker(tenant).candidates(&catalog, table, column);
+            let mut candidates = self.maker(tenant).candidates(&catalog, table, column);
             self.stage.catalog = catalog;
+            candidates.extend(self.like_existing(table, column).await?);
             open.push((column.clone(), candidates));
         }
         let chosen = self.solve(table, &open, &row).await?;
@@ -294,6 +329,33 @@ impl<'a> Seeder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns values of the form that a column's existing ones have.
+    async fn like_existing(
+        &mut self,
+        table: &Relation,
+        column: &Column,
+    ) -> Result<Vec<String>, SessionError> {
+        let Some(info) = self.stage.catalog.base_type(column.type_oid) else { return Ok(Vec::new()) };
+        let (name, category) = (info.name.clone(), info.category.clone());
+        let query = format!(
+            "select distinct {c}::text from (select {c} from {t} limit 50) x where {c} is not null limit 3",
+            c = identifier(&column.name),
+            t = table.quoted()
+        );
+        let known: Vec<String> = self
+            .stage
+            .used
+            .run(&query)
+            .await?
+            .rows
+            .into_iter()
+            .filter_map(|row| row.into_iter().next()?)
+            .collect();
+        let altered: Vec<String> =
+            known.iter().map(|value| super::functions::nobodys(&name, &category, value)).collect();
+        Ok(altered.into_iter().chain(known).collect())
     }
 
     async fn shared_row(&mut self, table: u32) -> Result<Option<Row>, SessionError> {
@@ -410,7 +472,7 @@ fn leave_to_default(catalog: &Catalog, column: &Column) -> bool {
 }
 
 /// Writes an INSERT of a row.
-pub fn insert(table: &Relation, row: &Row) -> String {
+pub(super) fn insert(table: &Relation, row: &Row) -> String {
     if row.is_empty() {
         return format!("insert into {} default values", table.quoted());
     }

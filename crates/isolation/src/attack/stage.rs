@@ -13,7 +13,7 @@ use crate::{
 
 /// One of the tenants, or a neighbour of the attacker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tenant {
+pub(super) struct Tenant {
     /// The tenant, as text.
     pub id: String,
     /// Who acts for it.
@@ -25,7 +25,9 @@ pub struct Tenant {
 }
 
 /// The copy and everybody in it.
-pub struct Stage {
+pub(super) struct Stage {
+    /// Where the copy is, for its superuser.
+    pub url: novelfoundry_connection::DatabaseUrl,
     /// A session that has opened contexts before.
     pub used: Session,
     /// A session that never has.
@@ -56,7 +58,7 @@ pub struct Stage {
 
 /// Who acts in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
+pub(super) enum Actor {
     /// The app's role in the attacker's context.
     Attacker,
     /// The app's role in the victim's context.
@@ -80,7 +82,7 @@ impl Actor {
 
 /// How an attempt went.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// What each statement brought; those behind a refusal are missing.
     pub answers: Vec<Answer>,
     /// The refusal that ended it.
@@ -273,7 +275,7 @@ impl Stage {
 }
 
 /// Fills a context's statements in for a tenant.
-pub fn fill(statements: &[String], tenant: &Tenant) -> Vec<String> {
+pub(super) fn fill(statements: &[String], tenant: &Tenant) -> Vec<String> {
     let escape = |text: &str| text.replace('\'', "''");
     statements
         .iter()
@@ -293,7 +295,7 @@ pub fn fill(statements: &[String], tenant: &Tenant) -> Vec<String> {
 }
 
 /// Returns the name of the setting that a statement sets, as it is written.
-pub fn setting_of(statement: &str) -> Option<String> {
+pub(super) fn setting_of(statement: &str) -> Option<String> {
     let words: Vec<&str> = statement.split_whitespace().collect();
     let lower: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
     let at = match lower.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -313,7 +315,7 @@ pub fn setting_of(statement: &str) -> Option<String> {
 }
 
 /// Returns the role that a statement becomes.
-pub fn role_of(statement: &str) -> Option<String> {
+pub(super) fn role_of(statement: &str) -> Option<String> {
     if !crate::infer::is_role_change(statement) {
         return None;
     }
@@ -329,7 +331,7 @@ fn render(answer: &Answer) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn changed(baseline: &str, answer: &Answer) -> Vec<u32> {
+pub(super) fn changed(baseline: &str, answer: &Answer) -> Vec<u32> {
     let before: Vec<&str> = baseline.lines().collect();
     render(answer)
         .lines()
@@ -375,6 +377,41 @@ impl Stage {
             }
         }
         statements.push("set local session_replication_role = origin".to_owned());
+        for view in self
+            .catalog
+            .relations
+            .iter()
+            .filter(|view| view.kind == crate::catalog::RelationKind::MaterializedView)
+        {
+            statements.push(format!("refresh materialized view {}", view.quoted()));
+        }
         statements
+    }
+}
+
+impl Stage {
+    /// Plays statements as the attacker in a world without the victim's and the neighbours' rows.
+    pub async fn without_victims(&mut self, statements: &[String]) -> Result<Outcome, SessionError> {
+        self.attempts += 1;
+        let mut script = vec!["begin".to_owned()];
+        script.extend(self.without_victim());
+        script.push("set constraints all immediate".to_owned());
+        script.extend(self.enter(Actor::Attacker));
+        let first = script.len();
+        script.extend(statements.iter().cloned());
+        script.push("rollback".to_owned());
+        let results = self.used.try_run_all(&script).await?;
+        let mut outcome = Outcome { heard: self.used.heard(), ..Outcome::default() };
+        for (index, result) in results.into_iter().enumerate().take(first + statements.len()) {
+            match result {
+                Ok(answer) if index >= first => outcome.answers.push(answer),
+                Ok(_) => {}
+                Err(refusal) => {
+                    outcome.refusal = Some(refusal);
+                    break;
+                }
+            }
+        }
+        Ok(outcome)
     }
 }

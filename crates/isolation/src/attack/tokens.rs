@@ -7,7 +7,7 @@ use crate::session::{Answer, Heard, Refusal, SessionError};
 
 /// The words.
 #[derive(Debug, Default)]
-pub struct Tokens {
+pub(super) struct Tokens {
     exact: HashSet<String>,
     long: Vec<String>,
     markers: Vec<String>,

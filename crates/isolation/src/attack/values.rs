@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, Column, Relation};
 
 /// Makes values that tell whose they are.
 #[derive(Clone, Debug)]
-pub struct Maker {
+pub(super) struct Maker {
     /// The beginning of every text that is made for this tenant; letters and digits.
     pub marker: String,
     /// Tells apart the numbers of different tenants.
@@ -32,11 +32,19 @@ impl Maker {
         let number = self.next();
         let mut candidates = literals_in_checks(catalog, relation, column);
         let enumerated = !candidates.is_empty() && is_enumerated(catalog, relation, column);
+        let mut patterned = patterns_in_checks(catalog, relation, column)
+            .into_iter()
+            .filter_map(|pattern| super::pattern::example(&pattern, &self.token(number)))
+            .collect::<Vec<_>>();
         let made = self.of_type(catalog, column.type_oid, &column.type_name, &column.name, number);
         if enumerated {
             candidates.extend(made);
         } else {
-            let mut all = made;
+            let mut all = Vec::new();
+            // What holds a mark whole is better than what fits a pattern.
+            all.extend(made.iter().take(3).cloned());
+            all.append(&mut patterned);
+            all.extend(made.into_iter().skip(3));
             all.append(&mut candidates);
             candidates = all;
         }
@@ -127,7 +135,16 @@ impl Maker {
         let day = |offset: u32| {
             format!("20{:02}-{:02}-{:02}", 26 + offset, 1 + (number + self.block) % 12, 1 + number % 28)
         };
-        vec![day(0), day(1), day(4), "2024-01-15".into(), "1990-06-15".into()]
+        vec![
+            day(0),
+            day(1),
+            day(4),
+            "2026-03-01".into(),
+            "2024-01-15".into(),
+            "1990-06-15".into(),
+            "2026-01-01".into(),
+            "2026-12-31".into(),
+        ]
     }
 
     fn ranges(&self, name: &str, number: u32) -> Vec<String> {
@@ -208,7 +225,7 @@ fn length(written: &str) -> Option<usize> {
 }
 
 /// Returns the checks that speak of a column, those of its domain with the column in place of VALUE.
-pub fn checks_of(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
+pub(super) fn checks_of(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
     let mut checks: Vec<String> = catalog
         .constraints_of(relation.oid)
         .filter(|constraint| constraint.kind == "c" && constraint.columns.contains(&column.number))
@@ -219,7 +236,7 @@ pub fn checks_of(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec
 }
 
 /// Returns the checks of a column's domain, over the column.
-pub fn domain_checks(catalog: &Catalog, column: &Column) -> Vec<String> {
+pub(super) fn domain_checks(catalog: &Catalog, column: &Column) -> Vec<String> {
     let mut checks = Vec::new();
     let mut oid = column.type_oid;
     while let Some(info) = catalog.types.get(&oid).filter(|info| info.kind == "d") {
@@ -263,6 +280,61 @@ fn literals_in_checks(catalog: &Catalog, relation: &Relation, column: &Column) -
     found
 }
 
+/// Returns the regular expressions that a column is matched with.
+fn patterns_in_checks(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
+    let Ok(matched) = Regex::new(r"(?:~\*?|SIMILAR TO|similar_to_escape\()\s*'((?:[^']|'')*)'") else {
+        return Vec::new();
+    };
+    let Ok(alike) = Regex::new(r"~~\*?\s*'((?:[^']|'')*)'") else { return Vec::new() };
+    let mut patterns = Vec::new();
+    for check in checks_of(catalog, relation, column) {
+        patterns.extend(matched.captures_iter(&check).map(|found| found[1].replace("''", "'")));
+        for found in alike.captures_iter(&check) {
+            let mut pattern = String::from("^");
+            for c in found[1].replace("''", "'").chars() {
+                match c {
+                    '%' => pattern.push_str("[a-z0-9]{4,8}"),
+                    '_' => pattern.push_str("[a-z0-9]"),
+                    c if c.is_alphanumeric() => pattern.push(c),
+                    c => pattern.extend(['\\', c]),
+                }
+            }
+            pattern.push('$');
+            patterns.push(pattern);
+        }
+    }
+    patterns
+}
+
+/// Returns values of a partitioned table's key column that some partition takes.
+pub(super) fn partition_values(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
+    let named = relation.partition_key.as_deref().is_some_and(|key| {
+        key.split_once('(').is_some_and(|(_, list)| {
+            list.split([',', ')']).next().is_some_and(|first| first.trim().trim_matches('"') == column.name)
+        })
+    });
+    if !named {
+        return Vec::new();
+    }
+    let Ok(ranged) = Regex::new(r"FROM \('?([^',)]+)'?") else { return Vec::new() };
+    let Ok(listed) = Regex::new(r"IN \((.*)\)") else { return Vec::new() };
+    let mut values = Vec::new();
+    for partition in catalog.relations.iter().filter(|partition| partition.parents.contains(&relation.oid)) {
+        let Some(bound) = &partition.bound else { continue };
+        if let Some(found) = ranged.captures(bound)
+            && &found[1] != "MINVALUE"
+        {
+            values.push(found[1].to_owned());
+        }
+        if let Some(found) = listed.captures(bound)
+            && let Some(first) = found[1].split(',').next()
+        {
+            values.push(first.trim().trim_matches('\'').to_owned());
+        }
+    }
+    values
+}
+
 fn is_enumerated(catalog: &Catalog, relation: &Relation, column: &Column) -> bool {
     let text = catalog.base_type(column.type_oid).is_some_and(|info| info.category == "S");
     text && checks_of(catalog, relation, column)
@@ -271,7 +343,7 @@ fn is_enumerated(catalog: &Catalog, relation: &Relation, column: &Column) -> boo
 }
 
 /// Returns the values that an enumerated column may have, by its type or its check.
-pub fn labels(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
+pub(super) fn labels(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
     match catalog.base_type(column.type_oid) {
         Some(info) if info.kind == "e" => info.labels.clone(),
         _ if is_enumerated(catalog, relation, column) => literals_in_checks(catalog, relation, column),

@@ -27,7 +27,7 @@ impl Try {
 }
 
 /// Writes everywhere.
-pub async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
+pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
     for relation in hunt.stage.targets() {
         let may = |privilege: &str| hunt.stage.may(&relation, privilege);
         if !["INSERT", "UPDATE", "DELETE", "TRUNCATE"].into_iter().any(may) {
@@ -130,7 +130,7 @@ async fn shared(
 }
 
 /// Returns the condition that names the victim's rows.
-pub fn victims(hunt: &Hunt, relation: &Relation) -> Option<String> {
+pub(super) fn victims(hunt: &Hunt, relation: &Relation) -> Option<String> {
     match hunt.stage.links.get(&relation.oid) {
         Some(Link::Tenant(column)) if relation.column_named(column).is_some() => {
             Some(format!("{} = {}", identifier(column), literal(&hunt.stage.victim.id)))
@@ -144,7 +144,7 @@ pub fn victims(hunt: &Hunt, relation: &Relation) -> Option<String> {
 }
 
 /// Returns the condition that names one row by its key.
-pub fn by_key(hunt: &Hunt, relation: &Relation, row: &Row) -> Option<String> {
+pub(super) fn by_key(hunt: &Hunt, relation: &Relation, row: &Row) -> Option<String> {
     let key = hunt.stage.catalog.key(relation.oid);
     if key.is_empty() {
         return None;
@@ -261,7 +261,7 @@ fn tenant_column(hunt: &Hunt, relation: &Relation) -> Option<String> {
 }
 
 /// Returns the columns that the app's role may write.
-pub fn writable(hunt: &Hunt, relation: &Relation, privilege: &str) -> Vec<Column> {
+pub(super) fn writable(hunt: &Hunt, relation: &Relation, privilege: &str) -> Vec<Column> {
     relation
         .columns
         .iter()
@@ -313,10 +313,20 @@ async fn insertions(hunt: &mut Hunt, relation: &Relation) -> Result<Vec<Try>, Se
     let mut seeder = Seeder::resume(&mut hunt.stage, seeds);
     let table = base.clone().unwrap_or_else(|| relation.clone());
     let mut row = seeder.craft(&table, &fresh, &Row::new()).await?;
+    // Who plants may have to name oneself.
+    let mut oneself = fresh.clone();
+    oneself.principal.clone_from(&seeder.stage.attacker.principal);
+    let mut signed = seeder.craft(&table, &oneself, &Row::new()).await?;
     hunt.seeds = seeder.seeds;
+    signed.retain(|name, _| allowed.contains(name) && relation.column_named(name).is_some());
     row.retain(|name, _| allowed.contains(name) && relation.column_named(name).is_some());
     let plain = insert(relation, &row);
     tries.push(Try::new(Verb::Insert, "plant", plain.clone()));
+    if signed.iter().any(|(name, value)| {
+        row.get(name) != Some(value) && hunt.stage.people.iter().any(|(_, person)| person == name)
+    }) {
+        tries.push(Try::new(Verb::Insert, "plant signed", insert(relation, &signed)));
+    }
     tries.push(Try::new(Verb::Insert, "plant returning", format!("{plain} returning *")));
     if let Some(name) = tenant_column(hunt, relation) {
         let nullable = relation.column_named(&name).is_some_and(|column| !column.not_null);
@@ -330,8 +340,14 @@ async fn insertions(hunt: &mut Hunt, relation: &Relation) -> Result<Vec<Try>, Se
         tries.push(Try::new(Verb::Insert, "left out", insert(relation, &left_out)));
         // Own by its column, but tied to the victim's things by its references.
         let mut tied = row.clone();
-        tied.insert(name, Some(hunt.stage.attacker.id.clone()));
+        tied.insert(name.clone(), Some(hunt.stage.attacker.id.clone()));
         tries.push(Try::new(Verb::Insert, "tie", insert(relation, &tied)));
+        for (column, value) in aims(hunt, relation, &name) {
+            let mut aimed = signed.clone();
+            aimed.insert(name.clone(), Some(hunt.stage.attacker.id.clone()));
+            aimed.insert(column, Some(value));
+            tries.push(Try::new(Verb::Insert, "aim", insert(relation, &aimed)));
+        }
     }
     let Some(existing) = hunt.row_behind(relation, &victim) else { return Ok(tries) };
     let mut same: Row = existing.clone();
@@ -375,6 +391,41 @@ async fn insertions(hunt: &mut Hunt, relation: &Relation) -> Result<Vec<Try>, Se
         tries.extend(merges(hunt, relation, &same, &key));
     }
     Ok(tries)
+}
+
+/// Returns values of the victim's for columns of a relation behind which something else acts: a trigger, a rule.
+fn aims(hunt: &Hunt, relation: &Relation, tenant: &str) -> Vec<(String, String)> {
+    let catalog = &hunt.stage.catalog;
+    let acts = catalog.triggers.iter().any(|trigger| trigger.table == relation.oid)
+        || catalog.rules.iter().any(|rule| rule.table == relation.oid);
+    if !acts {
+        return Vec::new();
+    }
+    let mut aims = Vec::new();
+    for column in relation.columns.iter().filter(|column| column.name != tenant && !column.generated) {
+        for table in catalog.relations.iter().filter(|table| table.is_table() && table.oid != relation.oid) {
+            let keys: Vec<i16> = catalog
+                .constraints_of(table.oid)
+                .filter(|constraint| matches!(constraint.kind.as_str(), "p" | "u"))
+                .flat_map(|constraint| constraint.columns.clone())
+                .collect();
+            for key in keys.iter().filter_map(|number| table.column(*number)) {
+                if key.type_oid != column.type_oid {
+                    continue;
+                }
+                for row in hunt.seeds.rows_of(table.oid, &hunt.stage.victim).iter().take(2) {
+                    if let Some(Some(value)) = row.get(&key.name) {
+                        let aim = (column.name.clone(), value.clone());
+                        if !aims.contains(&aim) && *value != hunt.stage.victim.id {
+                            aims.push(aim);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    aims.truncate(24);
+    aims
 }
 
 /// MERGE reaches rows by ways of its own.

@@ -134,7 +134,8 @@ fn relations() -> String {
         "select c.oid::int8 as oid, n.nspname as schema, c.relname as name, c.relkind as kind, c.relowner::int8 as owner, \
          c.relrowsecurity as rls, c.relforcerowsecurity as force, coalesce(c.reloptions, '{{}}') as options, \
          (select coalesce(json_agg(i.inhparent::int8), '[]') from pg_inherits i where i.inhrelid = c.oid) as parents, \
-         c.relispartition as partition, \
+         c.relispartition as partition, pg_get_expr(c.relpartbound, c.oid) as bound, \
+         case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as partition_key, \
          case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition, \
          (select coalesce(json_agg(distinct d.refobjid::int8), '[]') from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass \
             and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid <> c.oid \

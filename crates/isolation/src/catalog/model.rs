@@ -158,6 +158,10 @@ pub struct Relation {
     pub parents: Vec<u32>,
     /// It is a partition.
     pub partition: bool,
+    /// Which rows a partition takes, as written.
+    pub bound: Option<String>,
+    /// By what a partitioned table is divided, as written.
+    pub partition_key: Option<String>,
     /// The definition of a view.
     pub definition: Option<String>,
     /// Relations that a view or materialized view reads.
