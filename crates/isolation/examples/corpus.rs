@@ -78,10 +78,6 @@ async fn main() {
                 finding.object == expect.object
                     && (expect.kind == "leak") == (finding.kind == Kind::Leak)
                     && (finding.kind != Kind::Info)
-                    && expect
-                        .verb
-                        .as_deref()
-                        .is_none_or(|verb| finding.verb.is_none_or(|found| found.word() == verb))
             })
         };
         let before = run(&scratch, &case, false).await;

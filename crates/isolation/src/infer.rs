@@ -314,7 +314,7 @@ fn context(catalog: &Catalog, config: &Config, tenant_column: Option<&str>) -> (
         settings = settings_read(&text);
         because = "functions and views read it";
     }
-    settings.retain(|name| name.contains('.'));
+    settings.retain(|name| name.contains('.') && !is_switch(&text, name));
     let claims = settings.iter().any(|name| name == "request.jwt.claims")
         || config.preset.is_some()
         || mentions(&text, "auth.uid")
@@ -348,6 +348,15 @@ fn context(catalog: &Catalog, config: &Config, tenant_column: Option<&str>) -> (
         );
     }
     (statements, because.to_owned())
+}
+
+/// Tells whether a setting is compared with a fixed word: a switch, no name of a tenant.
+fn is_switch(text: &str, name: &str) -> bool {
+    let pattern = format!(
+        r"current_setting\(\s*'{}'[^)]*\)\)*(?:,\s*''(?:::text)?\))?\s*(?:::\w+\s*)?(?:=|<>)\s*'[^']+'",
+        name.replace('.', "\\.")
+    );
+    Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(text))
 }
 
 fn quoted_setting(name: &str) -> String {

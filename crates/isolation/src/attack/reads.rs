@@ -133,6 +133,9 @@ async fn read(
         );
     }
     let Some(answer) = outcome.last() else { return Ok(()) };
+    if context == TenantContext::Tenant {
+        hunt.readable.insert(relation.oid);
+    }
     let foreign = foreign_rows(hunt, relation, answer, &asked);
     if foreign.is_empty() {
         return Ok(());
@@ -159,12 +162,18 @@ async fn leaky_conditions(hunt: &mut Hunt, relation: &Relation) -> Result<(), Se
         }
         let name = identifier(&column.name);
         let table = relation.quoted();
-        let mut scripts = vec![vec![format!("select 1 from {table} where ({name}::text)::int = 0")]];
-        scripts.push(vec![
+        // An index would leave out others' rows before the condition is asked.
+        let scan = ["indexscan", "bitmapscan", "indexonlyscan"]
+            .map(|kind| format!("set local enable_{kind} = off"))
+            .to_vec();
+        let mut cast = scan.clone();
+        cast.push(format!("select 1 from {table} where ({name}::text)::int = 0"));
+        let mut told = scan;
+        told.extend([
             "create function pg_temp.nf_tell(text) returns boolean language plpgsql cost 0.0000001 as $$ begin raise notice '%', $1; return true; end $$".to_owned(),
             format!("select 1 from {table} where pg_temp.nf_tell({name}::text)"),
         ]);
-        for script in scripts {
+        for script in [cast, told] {
             hunt.count(&object, Verb::Select, TenantContext::Tenant, "leaky condition");
             let outcome = hunt.stage.attempt(Actor::Attacker, &script, None).await?;
             let asked = script.join("; ");

@@ -68,6 +68,12 @@ impl Tokens {
 
     /// Tells what of the victim a text says, apart from what the asker said first.
     pub fn in_text(&self, text: &str, asked: &str) -> Option<String> {
+        if let Some(bytes) = text.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok()) {
+            let decoded = String::from_utf8_lossy(&bytes).into_owned();
+            if !decoded.is_empty() && !decoded.starts_with("\\x") {
+                return self.in_text(&decoded, asked);
+            }
+        }
         if self.exact.contains(text) && !asked.contains(text) {
             return Some(text.to_owned());
         }

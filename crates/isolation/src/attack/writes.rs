@@ -342,6 +342,13 @@ async fn insertions(hunt: &mut Hunt, relation: &Relation) -> Result<Vec<Try>, Se
         let mut tied = row.clone();
         tied.insert(name.clone(), Some(hunt.stage.attacker.id.clone()));
         tries.push(Try::new(Verb::Insert, "tie", insert(relation, &tied)));
+        let mut own = signed.clone();
+        own.insert(name.clone(), Some(hunt.stage.attacker.id.clone()));
+        tries.push(Try::new(
+            Verb::Insert,
+            "own returning",
+            format!("{} returning *", insert(relation, &own)),
+        ));
         for (column, value) in aims(hunt, relation, &name) {
             let mut aimed = signed.clone();
             aimed.insert(name.clone(), Some(hunt.stage.attacker.id.clone()));
