@@ -3,8 +3,10 @@
 //! accused.
 
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod finding;
+pub mod output;
 pub mod report;
 pub mod rules;
 pub mod session;
