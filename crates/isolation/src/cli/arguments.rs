@@ -17,7 +17,7 @@ use super::target::{ArgumentError, Source, default_location};
 /// Which database, and what is known of it.
 #[derive(Args, Clone)]
 pub struct TargetArgs {
-    /// The database, as postgresql://login@host/database [env: `DATABASE_URL`]
+    /// The database, as `postgresql://login@host/database` [env: `DATABASE_URL`]
     #[arg(id = "database.url", long = "database-url", value_name = "URL")]
     pub database_url: Option<String>,
     /// Takes the schema from a file of SQL, or from a directory's *.sql by name, in place of a database
@@ -44,7 +44,7 @@ pub struct ReportArgs {
     /// Writes the report as Markdown
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<Target>,
-    /// Writes the report as JUnit's XML
+    /// Writes the report as XML of `JUnit`, which services show as tests
     #[arg(long, value_name = "FILE")]
     pub junit: Option<Target>,
     /// Writes repairs, and a psql script a leak that shows it, into DIR; nothing is applied
@@ -142,7 +142,7 @@ pub struct InitArgs {
     /// What to write
     #[arg(value_enum, default_value = "isolation")]
     pub what: InitWhat,
-    /// The database, as postgresql://login@host/database [env: `DATABASE_URL`]
+    /// The database, as `postgresql://login@host/database` [env: `DATABASE_URL`]
     #[arg(id = "database.url", long = "database-url", value_name = "URL")]
     pub database_url: Option<String>,
     /// Takes the schema from a file of SQL, or from a directory's *.sql by name, in place of a database

@@ -1,6 +1,8 @@
 //! Waivers: a finding that is accepted stays in every report, with the reason, and does not fail. A waiver that covers
 //! nothing is reported itself, for it would cover the next fault without a word.
 
+use std::fmt::Write as _;
+
 use jiff::civil::Date;
 
 use crate::{
@@ -30,7 +32,7 @@ pub fn apply(report: &mut Report, waivers: &[Accept], today: Date, ran: impl Fn(
                 Term::Until(day) if today < day => accept(finding, waiver, Some(day)),
                 Term::Until(day) => append(finding, &format!("Its waiver ended on {day}: {}", waiver.reason)),
                 Term::NoDay => {
-                    append(finding, "Its waiver has an `until` that is no day, and does not hold.")
+                    append(finding, "Its waiver has an `until` that is no day, and does not hold.");
                 }
             }
         }
@@ -81,7 +83,9 @@ fn idle_waiver(waiver: &Accept, term: Term, today: Date) -> Finding {
         Err(unknown) => format!("The waiver covers nothing: {unknown}."),
     };
     match term {
-        Term::Until(day) if today >= day => evidence.push_str(&format!(" It ended on {day}.")),
+        Term::Until(day) if today >= day => {
+            let _ = write!(evidence, " It ended on {day}.");
+        }
         Term::NoDay => evidence.push_str(" Its `until` is no day."),
         Term::Open | Term::Until(_) => {}
     }

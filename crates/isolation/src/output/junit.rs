@@ -1,4 +1,4 @@
-//! The report as JUnit's XML: a finding that fails is a failed test, an object without findings a passed one.
+//! The report as the XML of `JUnit`: a finding that fails is a failed test, an object without findings a passed one.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 

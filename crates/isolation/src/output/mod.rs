@@ -49,7 +49,7 @@ pub enum Format {
     Html,
     /// GitHub's Markdown.
     Markdown,
-    /// JUnit's XML, for services that show tests.
+    /// The XML of `JUnit`, for services that show tests.
     Junit,
 }
 
@@ -205,7 +205,7 @@ pub fn settle(report: &mut Report, options: &Options) -> Result<(), OutputError>
 }
 
 /// Writes a settled report in every form that was asked for. Standard output carries the text for a person, or the one
-/// format that goes there; the text then goes to standard error.
+/// format that goes there; the text then goes to standard error. Where something cannot be written the rest still is.
 pub fn write_all(report: &Report, options: &Options) -> Result<(), OutputError> {
     write_to(report, options, &mut io::stdout().lock(), &mut io::stderr().lock())
 }
@@ -220,29 +220,36 @@ fn write_to<'a>(
     if on_stdout > 1 {
         return Err(OutputError::TwoOnStdout);
     }
+    // One full disk must not cost the rest of what was found.
+    let mut first = Ok(());
+    let mut note = |done: Result<(), OutputError>| {
+        if first.is_ok() {
+            first = done;
+        }
+    };
     if let Some(path) = &options.write_baseline {
-        file::write(path, &baseline::write(report)?)?;
+        note(baseline::write(report).map_err(OutputError::from).and_then(|text| file::write(path, &text)));
     }
     if let Some(directory) = &options.save {
-        save::write(report, options, directory)?;
+        note(save::write(report, options, directory));
     }
     for (format, target) in &options.formats {
-        let text = render(report, options, *format)?;
-        match target {
-            Target::Stdout => file::to_stream(stdout, &text)?,
-            Target::File(path) => file::write(path, &text)?,
-        }
+        note(render(report, options, *format).and_then(|text| match target {
+            Target::Stdout => file::to_stream(stdout, &text),
+            Target::File(path) => file::write(path, &text),
+        }));
     }
     let talk = if on_stdout == 0 { stdout } else { stderr };
     let words = terminal::render(report, options);
     match &options.github {
-        None => file::to_stream(talk, &words),
+        None => note(file::to_stream(talk, &words)),
         Some(github) => {
-            file::to_stream(talk, &github::guard(&words))?;
-            file::to_stream(talk, &github::annotations(report, options))?;
-            github.summarise(report, options)
+            note(file::to_stream(talk, &github::guard(&words)));
+            note(file::to_stream(talk, &github::annotations(report, options)));
+            note(github.summarise(report, options));
         }
     }
+    first
 }
 
 /// Writes a settled report in one format.

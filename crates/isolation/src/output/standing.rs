@@ -134,11 +134,11 @@ pub(crate) fn title(rule: &str) -> &str {
     crate::rules::by_id(rule).map_or(rule, |rule| rule.title)
 }
 
-/// Returns what is said of a waiver, such as `accepted until 2027-01-01: reason`.
+/// Returns what is said of a waiver, such as `Accepted until 2027-01-01: reason`.
 pub(crate) fn acceptance(finding: &Finding) -> Option<String> {
     finding.accepted.as_ref().map(|accepted| {
         let until = accepted.until.as_ref().map_or_else(String::new, |day| format!(" until {day}"));
-        format!("accepted{until}: {}", accepted.reason)
+        format!("Accepted{until}: {}", accepted.reason)
     })
 }
 

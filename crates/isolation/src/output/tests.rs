@@ -390,8 +390,13 @@ fn a_file_that_cannot_be_written_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let formats = vec![(Format::Json, Target::File(directory.path().join("missing/a.json")))];
     let (report, plain) = report_and_options();
-    let refused = write_to(&report, &Options { formats, ..plain }, &mut Vec::new(), &mut Vec::new());
+    let mut out = Vec::new();
+    let refused = write_to(&report, &Options { formats, ..plain }, &mut out, &mut Vec::new());
     assert!(matches!(refused, Err(OutputError::Write { .. })));
+    assert!(
+        String::from_utf8(out).unwrap().contains("Isolation does not hold"),
+        "the rest is told all the same"
+    );
 }
 
 #[test]

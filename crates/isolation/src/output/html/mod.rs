@@ -137,7 +137,7 @@ fn one(page: &mut String, finding: &Finding) {
         Safe(&finding.id)
     );
     if let Some(accepted) = accepted {
-        let _ = writeln!(page, "<p><b>{}</b></p>", Safe(&accepted));
+        let _ = writeln!(page, "<p>{}</p>", Safe(&accepted));
     }
     for (head, part) in [("Evidence", &finding.evidence), ("Repair", &finding.fix)] {
         if !part.is_empty() {
@@ -190,12 +190,13 @@ fn pages(page: &mut String, report: &Report) {
     }
     page.push_str("<h2 id=\"rules\">Rules</h2>\n");
     for id in used {
+        // The name is within, as a link opens only what its goal is hidden in.
         let _ = write!(
             page,
-            "<details class=\"rule\" id=\"rule-{}\"><summary>{} <span class=\"quiet\">{}</span></summary>\n<div>\n",
+            "<details class=\"rule\"><summary>{} <span class=\"quiet\">{}</span></summary>\n<div id=\"rule-{}\">\n",
             Safe(id),
-            Safe(id),
-            Safe(standing::title(id))
+            Safe(standing::title(id)),
+            Safe(id)
         );
         if let Some(rule) = rules::by_id(id) {
             prose::write(page, rule.page);
