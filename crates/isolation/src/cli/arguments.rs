@@ -12,7 +12,7 @@ use crate::{
     output::{Evidence, Format, Github, Mode, Options, Selection, Target},
 };
 
-use super::target::{ArgumentError, Source, default_location};
+use super::target::{ArgumentError, Source, places};
 
 /// Which database, and what is known of it.
 #[derive(Args, Clone)]
@@ -251,7 +251,7 @@ impl ReportArgs {
             formats,
             save: self.save.clone(),
             subject: setting.source.to_string(),
-            location: default_location(target, setting.source),
+            places: places(target, setting.source),
             color: terminal && !plain,
             github: Github::from_env(env),
         })

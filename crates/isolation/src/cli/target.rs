@@ -9,7 +9,7 @@ use novelfoundry_connection::{DatabaseUrl, UrlError};
 
 use crate::{
     config::{Config, ConfigError},
-    output::UnknownRule,
+    output::{Places, UnknownRule},
 };
 
 use super::arguments::{AttackArgs, InitArgs, TargetArgs};
@@ -152,10 +152,11 @@ fn sql_files(root: &Path) -> Result<Vec<PathBuf>, ArgumentError> {
     Ok(files)
 }
 
-/// Returns the file that results are shown beside: a schema's, else the one with the waivers.
-pub(super) fn default_location(target: &TargetArgs, source: &Source) -> PathBuf {
+/// Returns the files that results are shown beside: the schema's, and the one with the waivers.
+pub(super) fn places(target: &TargetArgs, source: &Source) -> Places {
+    let waivers = Places::beside(target.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)));
     match source {
-        Source::Sql { root, files } => files.last().unwrap_or(root).clone(),
-        Source::Database(_) => target.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG)),
+        Source::Sql { files, .. } => waivers.and_sql(files),
+        Source::Database(_) => waivers,
     }
 }

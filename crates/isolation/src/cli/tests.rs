@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     config::Config,
     finding::Level,
-    output::{Format, Mode, Options, Target},
+    output::{Format, Mode, Options, Places, Target},
 };
 
 #[derive(Parser)]
@@ -157,7 +157,7 @@ fn flags_become_options() {
         [(Format::Json, Target::Stdout), (Format::Html, Target::File(PathBuf::from("a.html")))]
     );
     assert_eq!((options.mode, options.fail_on), (Mode::Check, Level::Warning));
-    assert_eq!(options.location, PathBuf::from("conf/isolation.toml"));
+    assert_eq!(options.places, Places::beside("conf/isolation.toml"));
     assert!(options.selection.wants("truncates") && !options.selection.wants("statistics"));
     assert_eq!(options.subject, "app at db.example.com");
 }

@@ -61,13 +61,13 @@ pub(crate) fn guard(words: &str) -> String {
 /// Writes one annotation a finding that is not accepted.
 pub(crate) fn annotations(report: &Report, options: &Options) -> String {
     let mut commands = String::new();
-    let file = options.location.display().to_string();
     for finding in report.findings.iter().filter(|finding| finding.accepted.is_none()) {
         let command = match finding.level {
             Level::Error => "error",
             Level::Warning => "warning",
             Level::Info => "notice",
         };
+        let (path, line) = options.places.of(finding);
         let title = format!("{}: {}", finding.rule, finding.object);
         let mut message = format!("{}.", standing::title(&finding.rule));
         for (head, part) in [("", &finding.evidence), ("Repair: ", &finding.fix)] {
@@ -77,8 +77,8 @@ pub(crate) fn annotations(report: &Report, options: &Options) -> String {
         }
         let _ = writeln!(
             commands,
-            "::{command} file={},line=1,title={}::{}",
-            property(&file),
+            "::{command} file={},line={line},title={}::{}",
+            property(&path.display().to_string()),
             property(&text::line(&title)),
             data(&text::visible(&message))
         );

@@ -11,6 +11,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod place;
 mod sarif;
 mod save;
 mod select;
@@ -35,6 +36,7 @@ use crate::{config::Accept, finding::Level, report::Report, rules::Rule};
 pub use explain::explain;
 pub use file::Target;
 pub use github::Github;
+pub use place::Places;
 pub use select::{Selection, UnknownRule};
 pub use standing::{exit_code, fails};
 
@@ -126,8 +128,8 @@ pub struct Options {
     pub save: Option<PathBuf>,
     /// What was judged, named without a password, such as `app at db.example.com`.
     pub subject: String,
-    /// The file that results are shown beside: the SQL file that was judged, or `isolation.toml`.
-    pub location: PathBuf,
+    /// The files that results are shown beside.
+    pub places: Places,
     /// Whether the text for a person may be coloured.
     pub color: bool,
     /// Set where the run is a step of GitHub Actions.

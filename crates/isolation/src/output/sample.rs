@@ -12,7 +12,7 @@ use crate::{
     rules,
 };
 
-use super::{Evidence, Mode, Options, Selection, settle};
+use super::{Evidence, Mode, Options, Places, Selection, settle};
 
 pub(crate) const NASTY: &str =
     "public.\"quo\"\"ted\"\n::error::]]><script>alert('%0A')</script>|`&amp;\u{1b}[31m\u{202e}";
@@ -38,7 +38,7 @@ pub(crate) fn options() -> Options {
         formats: Vec::new(),
         save: None,
         subject: "app at db.example.com".to_owned(),
-        location: PathBuf::from("db/my schema.sql"),
+        places: Places::beside("isolation.toml").and_sql(&[PathBuf::from("db/my schema.sql")]),
         color: false,
         github: None,
     }

@@ -1,5 +1,5 @@
 //! The report as SARIF 2.1.0. Services show a result only beside a line of a file, and a schema has none: each result
-//! stands at the first line of the file that describes it, and names the object besides.
+//! stands at the line that makes the object, or at the beginning of the file that describes it, and names the object besides.
 
 use std::{
     collections::BTreeSet,
@@ -100,6 +100,7 @@ fn result(finding: &Finding, index: usize, options: &Options) -> Value {
         .iter()
         .map(|accepted| json!({ "kind": "external", "status": "accepted", "justification": accepted.reason }))
         .collect();
+    let (path, line) = options.places.of(finding);
     let (name, kind) = match finding.object.strip_prefix("role:") {
         Some(role) => (role, "resource"),
         None => (finding.object.as_str(), "object"),
@@ -111,8 +112,8 @@ fn result(finding: &Finding, index: usize, options: &Options) -> Value {
         "message": { "text": message(&told) },
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": artifact(&options.location),
-                "region": { "startLine": 1 },
+                "artifactLocation": artifact(path),
+                "region": { "startLine": line },
             },
             "logicalLocations": [{ "name": name, "fullyQualifiedName": finding.object, "kind": kind }],
         }],

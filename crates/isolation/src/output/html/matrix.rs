@@ -47,7 +47,7 @@ pub(super) fn write(page: &mut String, report: &Report) {
         }
         page.push_str("</tr></thead>\n<tbody>\n");
         for (object, cells) in objects {
-            let _ = write!(page, "<tr><th scope=\"row\"><code>{}</code></th>", Safe(&text::line(object)));
+            let _ = write!(page, "<tr><th scope=\"row\"><code>{}</code></th>", breakable(object));
             for verb in &verbs {
                 write_cell(page, report, cells.get(verb).copied());
             }
@@ -83,6 +83,11 @@ fn write_cell(page: &mut String, report: &Report, cell: Option<&Cell>) {
         "not attacked" => write!(page, "<td class=\"missed\">? not attacked</td>"),
         other => write!(page, "<td>{}</td>", Safe(&text::line(other))),
     };
+}
+
+/// Lets a long name break where its words do.
+fn breakable(object: &str) -> String {
+    Safe(&text::line(object)).to_string().replace('_', "_<wbr/>").replace('.', ".<wbr/>")
 }
 
 fn gravity(outcome: &str) -> u8 {
