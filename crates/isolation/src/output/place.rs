@@ -69,6 +69,7 @@ impl Places {
         }
         let object = finding.object.strip_prefix("role:").unwrap_or(&finding.object);
         let name = parts(object, false);
+        // A line that names no schema may mean this one.
         let known = self.lines.get(&name.join(".")).or_else(|| self.lines.get(name.last()?));
         known.map_or((self.schema.as_ref().unwrap_or(&self.waivers), 1), |(path, line)| (path, *line))
     }
@@ -100,24 +101,24 @@ fn made(line: &str) -> Option<String> {
 /// Returns the parts of the name that a text begins with, without quotes; what is not quoted is folded as the server
 /// does, where that is asked for.
 fn parts(text: &str, fold: bool) -> Vec<String> {
-    let mut parts = vec![String::new()];
+    let (mut parts, mut part) = (Vec::new(), String::new());
     let mut characters = text.chars().peekable();
     let mut quoted = false;
     while let Some(character) = characters.next() {
-        let last = parts.last_mut();
         match character {
             '"' if quoted && characters.peek() == Some(&'"') => {
                 characters.next();
-                last.into_iter().for_each(|part| part.push('"'));
+                part.push('"');
             }
             '"' => quoted = !quoted,
-            '.' if !quoted => parts.push(String::new()),
+            '.' if !quoted => parts.push(std::mem::take(&mut part)),
             '(' | ';' | ',' if !quoted => break,
             space if !quoted && space.is_whitespace() => break,
-            other if fold && !quoted => last.into_iter().for_each(|part| part.extend(other.to_lowercase())),
-            other => last.into_iter().for_each(|part| part.push(other)),
+            other if fold && !quoted => part.extend(other.to_lowercase()),
+            other => part.push(other),
         }
     }
+    parts.push(part);
     parts
 }
 

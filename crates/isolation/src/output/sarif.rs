@@ -98,7 +98,7 @@ fn result(finding: &Finding, index: usize, options: &Options) -> Value {
     let suppressions: Vec<Value> = finding
         .accepted
         .iter()
-        .map(|accepted| json!({ "kind": "external", "status": "accepted", "justification": accepted.reason }))
+        .map(|accepted| json!({ "kind": "external", "justification": accepted.reason }))
         .collect();
     let (path, line) = options.places.of(finding);
     let (name, kind) = match finding.object.strip_prefix("role:") {

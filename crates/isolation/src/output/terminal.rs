@@ -54,8 +54,9 @@ fn inferred(words: &mut String, report: &Report, ink: &Ink) {
         return;
     }
     let _ = writeln!(words, "{}", ink.bold("Worked out from the catalogue"));
-    let width = report.inferred.keys().map(|name| name.chars().count()).max().unwrap_or_default();
-    for (name, inferred) in &report.inferred {
+    let named: Vec<_> = report.inferred.iter().map(|(name, inferred)| (text::line(name), inferred)).collect();
+    let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    for (name, inferred) in named {
         let value = text::line(&standing::inferred_value(&inferred.value));
         let because = text::line(&inferred.because);
         let _ = writeln!(words, "  {name:width$}  {value}  {}", ink.dim(&format!("({because})")));

@@ -4,6 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use jiff::civil::{Date, date};
+use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
 use serde_json::Value;
 
@@ -11,7 +12,11 @@ use super::{
     sample::{NASTY, options, report, report_and_options, waiver},
     *,
 };
-use crate::{finding::Finding, rules};
+use crate::{
+    finding::Finding,
+    report::{Cell, Inferred, NotAttacked},
+    rules,
+};
 
 const FORMATS: [Format; 5] = [Format::Json, Format::Sarif, Format::Html, Format::Markdown, Format::Junit];
 
@@ -148,6 +153,43 @@ fn a_clean_report_is_short() {
     assert!(junit.contains("tests=\"1\" failures=\"0\""), "{junit}");
     assert_well_formed(&render(&clean, &options, Format::Html).unwrap().replace("<!doctype html>", ""));
     assert_eq!(exit_code(&clean, &options), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_things_are_called_every_format_holds(texts in prop::collection::vec(any::<String>(), 9)) {
+        let options = options();
+        let finding = Finding::new(&rules::READS, &texts[0], None, "")
+            .evidence(&texts[1])
+            .fix(&texts[2])
+            .reproduce(&texts[3]);
+        let mut report = Report { attacks: 1, objects: 1, findings: vec![finding], ..Report::default() };
+        report.not_attacked.push(NotAttacked { object: texts[4].clone(), reason: texts[5].clone() });
+        let inferred = Inferred { value: Value::from(texts[6].as_str()), because: texts[7].clone() };
+        report.inferred.insert(texts[8].clone(), inferred);
+        report.matrix.push(Cell {
+            role: texts[6].clone(),
+            object: texts[0].clone(),
+            verb: texts[7].clone(),
+            outcome: texts[8].clone(),
+        });
+        settle(&mut report, &options).unwrap();
+        let html = render(&report, &options, Format::Html).unwrap();
+        assert_well_formed(&html.replace("<!doctype html>", ""));
+        assert_well_formed(&render(&report, &options, Format::Junit).unwrap());
+        let json: Value = serde_json::from_str(&render(&report, &options, Format::Json).unwrap()).unwrap();
+        prop_assert_eq!(json["findings"][0]["object"].as_str(), Some(texts[0].as_str()));
+        let sarif: Result<Value, _> = serde_json::from_str(&render(&report, &options, Format::Sarif).unwrap());
+        prop_assert!(sarif.is_ok());
+        let terminal = terminal::render(&report, &options);
+        prop_assert!(!terminal.contains(|c: char| c.is_control() && c != '\n'));
+        prop_assert_eq!(github::annotations(&report, &options).lines().count(), 1);
+        let known: Report = serde_json::from_value(json).unwrap();
+        let again = baseline::write(&known).unwrap();
+        baseline::apply(&mut report, &again).unwrap();
+        prop_assert_eq!(exit_code(&report, &options), 0);
+    }
 }
 
 #[test]
