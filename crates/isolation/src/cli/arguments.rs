@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::{
     config::Config,
     finding::{Kind, Level},
-    output::{Evidence, Format, Github, Mode, Options, Selection, Target},
+    output::{Evidence, Format, Github, Mode, Options, Selection, Target, UnknownRule, explain},
 };
 
 use super::target::{ArgumentError, Source, places};
@@ -175,6 +175,13 @@ pub struct Setting<'a> {
     pub source: &'a Source,
     /// The file of waivers, as read.
     pub config: &'a Config,
+}
+
+impl ExplainArgs {
+    /// Returns what is printed.
+    pub fn page(&self) -> Result<String, UnknownRule> {
+        explain(self.rule.as_deref())
+    }
 }
 
 impl CheckArgs {

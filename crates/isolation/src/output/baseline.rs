@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{finding::Acceptance, report::Report};
+use crate::{
+    finding::{Acceptance, Finding},
+    report::Report,
+};
 
 use super::text;
 
 /// The reason that a known finding carries.
-const KNOWN: &str = "known: it is in the baseline";
+const KNOWN: &str = "it is in the baseline";
 
 /// The form of the file that is written.
 const VERSION: u32 = 1;
@@ -45,7 +48,7 @@ pub fn write(report: &Report) -> Result<String, serde_json::Error> {
     let known: BTreeSet<Known> = report
         .findings
         .iter()
-        .filter(|finding| finding.accepted.as_ref().is_none_or(|accepted| accepted.reason == KNOWN))
+        .filter(|finding| finding.accepted.is_none() || is_known(finding))
         .map(|finding| Known {
             rule: finding.rule.clone(),
             object: finding.object.clone(),
@@ -57,6 +60,11 @@ pub fn write(report: &Report) -> Result<String, serde_json::Error> {
         lines?.into_iter().map(|line| format!("    {}", text::plain_json(&line))).collect();
     let findings = if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
     Ok(format!("{{\n  \"version\": {VERSION},\n  \"findings\": {findings}\n}}\n"))
+}
+
+/// Tells whether a finding is accepted because a baseline has it.
+pub fn is_known(finding: &Finding) -> bool {
+    finding.accepted.as_ref().is_some_and(|accepted| accepted.reason == KNOWN)
 }
 
 /// Marks the findings whose ids a baseline has.

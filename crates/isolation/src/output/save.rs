@@ -134,7 +134,7 @@ fn readme(index: &[(String, &Finding)], options: &Options) -> String {
     );
     for (name, finding) in index {
         let (rule, object) = (markdown::code(&finding.rule), markdown::code(&finding.object));
-        let _ = writeln!(page, "| [{name}]({name}) | {rule} | {object} |");
+        let _ = writeln!(page, "| [`{name}`]({name}) | {rule} | {object} |");
     }
     let _ = write!(page, "\n`{} explain RULE` says why a rule matters.\n", options.program);
     page

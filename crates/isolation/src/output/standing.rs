@@ -7,7 +7,7 @@ use crate::{
     report::Report,
 };
 
-use super::{Mode, Options, text};
+use super::{Mode, Options, baseline, text};
 
 /// Tells whether a finding makes the run fail.
 pub fn fails(finding: &Finding, options: &Options) -> bool {
@@ -46,6 +46,8 @@ pub(crate) struct Counts {
     pub(crate) warnings: usize,
     pub(crate) infos: usize,
     pub(crate) accepted: usize,
+    /// Accepted by the baseline.
+    pub(crate) known: usize,
     pub(crate) failing: usize,
 }
 
@@ -55,6 +57,7 @@ impl Counts {
         let mut counts = Self::default();
         for finding in &report.findings {
             let place = match (&finding.accepted, word(finding)) {
+                (Some(_), _) if baseline::is_known(finding) => &mut counts.known,
                 (Some(_), _) => &mut counts.accepted,
                 (None, "leak") => &mut counts.leaks,
                 (None, "error") => &mut counts.errors,
@@ -73,8 +76,9 @@ impl Counts {
             (self.leaks, text::count(self.leaks, "leak")),
             (self.errors, text::count(self.errors, "error")),
             (self.warnings, text::count(self.warnings, "warning")),
-            (self.infos, text::count(self.infos, "remark")),
+            (self.infos, format!("{} info", text::thousands(self.infos))),
             (self.accepted, format!("{} accepted", text::thousands(self.accepted))),
+            (self.known, format!("{} known", text::thousands(self.known))),
         ];
         let some: Vec<String> =
             named.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect();

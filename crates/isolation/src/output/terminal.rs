@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use crate::{finding::Finding, report::Report};
 
-use super::{Options, Target, standing, text};
+use super::{Options, Target, baseline, standing, text};
 
 /// How long a line of evidence or repair may get.
 const LINE: usize = 160;
+
+/// How many findings of level info are shown; where there are more, the other formats have them.
+const INFOS: usize = 10;
 
 /// How many objects that were not attacked are named; the other formats name all.
 const MISSED: usize = 12;
@@ -64,20 +67,34 @@ fn inferred(words: &mut String, report: &Report, ink: &Ink) {
     words.push('\n');
 }
 
+/// Tells whether a finding is worth a reader's time here: not what the baseline has, and not a flood of remarks.
+fn shown(finding: &Finding, infos: usize) -> bool {
+    !baseline::is_known(finding) && (infos <= INFOS || standing::word(finding) != "info")
+}
+
 /// Writes the findings by object, the object with the worst first.
 fn findings(words: &mut String, report: &Report, ink: &Ink) {
+    let infos = report.findings.iter().filter(|finding| standing::word(finding) == "info").count();
+    let told: Vec<&Finding> = report.findings.iter().filter(|finding| shown(finding, infos)).collect();
     let mut objects: Vec<&str> = Vec::new();
-    for finding in &report.findings {
+    for finding in &told {
         if !objects.contains(&finding.object.as_str()) {
             objects.push(&finding.object);
         }
     }
     for object in objects {
         let _ = writeln!(words, "{}", ink.bold(&text::line(object)));
-        for finding in report.findings.iter().filter(|finding| finding.object == object) {
+        for finding in told.iter().filter(|finding| finding.object == object) {
             one(words, finding, ink);
         }
         words.push('\n');
+    }
+    if infos > INFOS {
+        let _ = writeln!(
+            words,
+            "{} of level info are left out here; --json or --html FILE has them\n",
+            text::thousands(infos)
+        );
     }
 }
 

@@ -339,6 +339,26 @@ fn with_a_baseline_only_what_is_new_fails() {
 }
 
 #[test]
+fn the_terminal_leaves_out_what_is_known_and_floods_of_remarks() {
+    let (mut report, options) = report_and_options();
+    let template = report.findings.pop().unwrap();
+    for number in 0..11 {
+        let info = Finding { level: Level::Info, object: format!("public.t{number}"), ..template.clone() };
+        report.findings.push(info);
+    }
+    let flooded = terminal::render(&report, &options);
+    assert!(!flooded.contains("public.t1"), "{flooded}");
+    assert!(flooded.contains("11 of level info are left out"), "{flooded}");
+    report.findings.pop();
+    assert!(terminal::render(&report, &options).contains("public.t1"));
+    let baseline = baseline::write(&report).unwrap();
+    baseline::apply(&mut report, &baseline).unwrap();
+    let known = terminal::render(&report, &options);
+    assert!(known.contains("1 accepted, 12 known"), "{known}");
+    assert!(!known.contains("public.invoices"), "{known}");
+}
+
+#[test]
 fn what_is_no_baseline_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("baseline.json");

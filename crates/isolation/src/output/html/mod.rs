@@ -82,13 +82,14 @@ fn head(page: &mut String, report: &Report, options: &Options, title: &str) {
     if options.mode == Mode::Attack {
         sum(text::thousands(counts.leaks), &plural(counts.leaks, "leak"));
     }
-    for (number, one) in [(counts.errors, "error"), (counts.warnings, "warning"), (counts.infos, "remark")] {
-        if number > 0 || one == "warning" {
-            sum(text::thousands(number), &plural(number, one));
-        }
+    if counts.errors > 0 || options.mode == Mode::Check {
+        sum(text::thousands(counts.errors), &plural(counts.errors, "error"));
     }
-    if counts.accepted > 0 {
-        sum(text::thousands(counts.accepted), "accepted");
+    sum(text::thousands(counts.warnings), &plural(counts.warnings, "warning"));
+    for (number, what) in [(counts.infos, "info"), (counts.accepted, "accepted"), (counts.known, "known")] {
+        if number > 0 {
+            sum(text::thousands(number), what);
+        }
     }
     let (reached, all) = standing::reach(report);
     let done = if options.mode == Mode::Attack { "objects attacked" } else { "objects read" };
