@@ -121,6 +121,9 @@ pub struct Finding {
     pub tenant_context: Option<TenantContext>,
     /// What was seen, without the rows' own text unless asked for.
     pub evidence: String,
+    /// The same with the rows' text; takes its place only where that was asked for.
+    #[serde(skip)]
+    pub evidence_full: Option<String>,
     /// Statements that repair it; a comment where that needs a decision.
     pub fix: String,
     /// A psql script that shows the effect now and not after the fix; empty for what was read in the catalogue.
@@ -149,6 +152,7 @@ impl Finding {
             verb,
             tenant_context: None,
             evidence: String::new(),
+            evidence_full: None,
             fix: String::new(),
             reproduce: String::new(),
             accepted: None,
@@ -159,6 +163,13 @@ impl Finding {
     #[must_use]
     pub fn evidence(mut self, evidence: impl Into<String>) -> Self {
         self.evidence = evidence.into();
+        self
+    }
+
+    /// Adds what was seen with the rows' text, for those who ask for it.
+    #[must_use]
+    pub fn evidence_full(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence_full = Some(evidence.into());
         self
     }
 

@@ -158,10 +158,11 @@ fn tenant_column(catalog: &Catalog) -> Option<(String, String)> {
     let mut votes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for relation in catalog.relations.iter().filter(|relation| relation.is_table() && !relation.extension) {
         for column in &relation.columns {
-            let in_policies = catalog
-                .policies
-                .iter()
-                .any(|policy| policy.table == relation.oid && policy.columns.contains(&column.number));
+            let in_policies = catalog.policies.iter().any(|policy| {
+                policy.table == relation.oid
+                    && policy.columns.contains(&column.number)
+                    && compares(policy, &column.name)
+            });
             let known = TENANT_NAMES.contains(&column.name.to_ascii_lowercase().as_str());
             if in_policies || known {
                 let vote = votes.entry(column.name.as_str()).or_default();
@@ -185,6 +186,17 @@ fn tenant_column(catalog: &Catalog) -> Option<(String, String)> {
         votes.iter().max_by(|one, other| score(one.0, *one.1).total_cmp(&score(other.0, *other.1)))?;
     let because = format!("{policies} tables' policies read it, {tables} tables have it");
     Some(((*name).to_owned(), because))
+}
+
+/// Tells whether a policy compares a column with something, rather than asking whether it is null.
+fn compares(policy: &crate::catalog::Policy, column: &str) -> bool {
+    let pattern =
+        format!(r"\b{column}\b[^=<>~]{{0,40}}?(?:=|~~|\bIN\b|\^@)|(?:=|ANY \(|~~)\s*\(*(?:\w+\.)?{column}\b");
+    let Ok(pattern) = Regex::new(&pattern) else { return true };
+    [&policy.using, &policy.check].into_iter().flatten().any(|text| {
+        pattern.find_iter(text).any(|found| !found.as_str().contains(" IS "))
+            || text.contains('(') && !text.contains(&format!("{column} IS "))
+    })
 }
 
 fn app_role(

@@ -4,9 +4,11 @@
 
 pub mod attack;
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod finding;
 pub mod infer;
+pub mod output;
 pub mod report;
 pub mod rules;
 pub mod scratch;

@@ -54,6 +54,7 @@ rules! {
     LARGE_OBJECT "large-object" Error Leak "Large objects are open to every tenant";
     STATISTICS "statistics" Error Leak "Statistics quote another tenant's data";
     HIJACK "hijacked-name" Error Leak "A definer function takes names from the caller";
+    UNUSED_WAIVER "unused-waiver" Warning Warning "A waiver covers nothing";
 }
 
 /// Returns the rule of an id.

@@ -132,7 +132,9 @@ async fn statistics(hunt: &mut Hunt) -> Result<(), SessionError> {
         .collect();
     for view in views {
         hunt.count(&view, Verb::Select, TenantContext::Tenant, "system");
-        let statement = format!("select * from {view} limit 20000");
+        // What the system's own tables say is nobody's.
+        let only = if view.contains("pg_stats") { " where schemaname !~ '^pg_'" } else { "" };
+        let statement = format!("select * from {view}{only} limit 20000");
         let outcome = hunt.stage.attempt(Actor::Attacker, std::slice::from_ref(&statement), None).await?;
         let Some(answer) = outcome.last() else { continue };
         // Rows of tables that show them anyway are not the view's fault.

@@ -30,15 +30,21 @@ pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Returns groups of columns that together could answer: each key, reference and exclusion, and each column alone.
-fn groups(hunt: &Hunt, base: &Relation) -> Vec<Vec<Column>> {
+/// Columns that together could answer, and under which condition.
+struct Group {
+    columns: Vec<Column>,
+    condition: Option<String>,
+}
+
+/// Returns what could answer: each key, reference and exclusion, and each column alone.
+fn groups(hunt: &Hunt, base: &Relation) -> Vec<Group> {
     let catalog = &hunt.stage.catalog;
     let tenant = match hunt.stage.links.get(&base.oid) {
         Some(Link::Tenant(name)) => Some(name.clone()),
         _ => hunt.stage.subject.tenant_column.clone(),
     };
-    let mut groups: Vec<Vec<Column>> = Vec::new();
-    let mut push = |numbers: Vec<i16>| {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut push = |numbers: Vec<i16>, condition: Option<String>| {
         let columns: Vec<Column> = numbers
             .iter()
             .filter_map(|number| base.column(*number))
@@ -46,12 +52,17 @@ fn groups(hunt: &Hunt, base: &Relation) -> Vec<Vec<Column>> {
             .cloned()
             .collect();
         let names = |columns: &[Column]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
-        if !columns.is_empty() && !groups.iter().any(|known| names(known) == names(&columns)) {
-            groups.push(columns);
+        let known = groups
+            .iter()
+            .any(|known| names(&known.columns) == names(&columns) && known.condition == condition);
+        if !columns.is_empty() && !known {
+            groups.push(Group { columns, condition });
         }
     };
     for constraint in catalog.constraints_of(base.oid).filter(|constraint| constraint.kind != "c") {
-        push(constraint.columns.clone());
+        let condition =
+            constraint.definition.split_once(" WHERE ").map(|(_, condition)| condition.to_owned());
+        push(constraint.columns.clone(), condition);
     }
     for index in catalog.indexes.iter().filter(|index| index.table == base.oid) {
         push(
@@ -62,10 +73,11 @@ fn groups(hunt: &Hunt, base: &Relation) -> Vec<Vec<Column>> {
                 .copied()
                 .filter(|number| *number > 0)
                 .collect(),
+            index.predicate.clone(),
         );
     }
     for column in &base.columns {
-        push(vec![column.number]);
+        push(vec![column.number], None);
     }
     groups
 }
@@ -98,17 +110,31 @@ async fn by_insert(hunt: &mut Hunt, relation: &Relation) -> Result<(), SessionEr
     let mut fresh = seeder.craft(&base, &own, &Row::new()).await?;
     hunt.seeds = seeder.seeds;
     fresh.retain(|name, _| allowed.contains(name) && relation.column_named(name).is_some());
-    for theirs in hunt.seeds.rows_of(base.oid, &victim).iter().take(1).cloned().collect::<Vec<Row>>() {
-        for columns in groups(hunt, &base) {
-            if beyond_guessing(hunt, &base, &columns)
-                || columns.iter().any(|column| !allowed.contains(&column.name) || column.generated)
-            {
-                continue;
-            }
+    for group in groups(hunt, &base) {
+        let columns = group.columns.clone();
+        if beyond_guessing(hunt, &base, &columns)
+            || columns.iter().any(|column| !allowed.contains(&column.name) || column.generated)
+        {
+            continue;
+        }
+        for theirs in examples(hunt, &base, &victim, &group).await? {
             if visible_reference(hunt, &base, &columns, &theirs).await? {
                 continue;
             }
             let (mut asking, mut control) = (fresh.clone(), fresh.clone());
+            if let Some(condition) = &group.condition {
+                // What the condition speaks of is as in the victim's row, which it covers.
+                for column in
+                    base.columns.iter().filter(|column| crate::catalog::mentions(condition, &column.name))
+                {
+                    if let Some(value) = theirs.get(&column.name)
+                        && allowed.contains(&column.name)
+                    {
+                        asking.insert(column.name.clone(), value.clone());
+                        control.insert(column.name.clone(), value.clone());
+                    }
+                }
+            }
             let mut differs = false;
             for column in &columns {
                 let Some(Some(value)) = theirs.get(&column.name) else { continue };
@@ -141,6 +167,31 @@ async fn by_insert(hunt: &mut Hunt, relation: &Relation) -> Result<(), SessionEr
     Ok(())
 }
 
+/// Returns rows of the victim's to ask with: those that a condition covers, where there is one.
+async fn examples(
+    hunt: &mut Hunt,
+    base: &Relation,
+    victim: &super::stage::Tenant,
+    group: &Group,
+) -> Result<Vec<Row>, SessionError> {
+    let known = hunt.seeds.rows_of(base.oid, victim);
+    let Some(condition) = &group.condition else { return Ok(known.iter().take(2).cloned().collect()) };
+    let persons: Vec<&str> = victim.principal.iter().map(String::as_str).collect();
+    let Some(owned) = super::links::owned_by(
+        &hunt.stage.catalog,
+        &hunt.stage.links,
+        base.oid,
+        "t",
+        &[&victim.id],
+        &persons,
+    ) else {
+        return Ok(Vec::new());
+    };
+    let query = format!("select * from {} t where {owned} and ({condition}) limit 2", base.quoted());
+    let answer = hunt.stage.used.run(&query).await?;
+    Ok(answer.rows.into_iter().map(|cells| answer.columns.iter().cloned().zip(cells).collect()).collect())
+}
+
 async fn by_update(hunt: &mut Hunt, relation: &Relation) -> Result<(), SessionError> {
     let object = relation.object();
     if hunt.has_verb(&object, Verb::Existence) {
@@ -154,7 +205,8 @@ async fn by_update(hunt: &mut Hunt, relation: &Relation) -> Result<(), SessionEr
         return Ok(());
     };
     let Some(condition) = super::writes::by_key(hunt, &base, &own) else { return Ok(()) };
-    for columns in groups(hunt, &base) {
+    for group in groups(hunt, &base) {
+        let columns = group.columns;
         if beyond_guessing(hunt, &base, &columns)
             || columns.iter().any(|column| {
                 relation.column_named(&column.name).is_none_or(|column| {
@@ -240,6 +292,9 @@ async fn compare(
         let outcome = hunt.stage.attempt(Actor::Attacker, std::slice::from_ref(statement), None).await?;
         classes.push(outcome.class());
     }
+    if std::env::var_os("NF_DEBUG").is_some() {
+        eprintln!("existence {} {:?} {statements:?}", relation.object(), classes);
+    }
     // A value that the schema refuses for its form tells nothing.
     let of_form = |class: &String| {
         class.starts_with("22")
@@ -251,7 +306,11 @@ async fn compare(
         return Ok(false);
     }
     // The same difference must go with the victim's rows, else it is not about them.
-    if hunt.stage.without_victims(&statements[..1]).await?.class() == classes[0] {
+    let without = hunt.stage.without_victims(&statements[..1]).await?;
+    if std::env::var_os("NF_DEBUG").is_some() {
+        eprintln!("  without: {:?}", without.refusal);
+    }
+    if without.class() == classes[0] {
         return Ok(false);
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();

@@ -94,7 +94,12 @@ pub(super) fn plain_calls(stage: &Stage) -> Vec<String> {
 
 /// Calls everything.
 pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
+    let context = hunt.stage.subject.context.join("\n");
     for function in callable(&hunt.stage) {
+        // To open another tenant's context is not an attack but another context.
+        if context.contains('(') && crate::catalog::mentions(&context, &function.name) {
+            continue;
+        }
         let arguments = arguments(hunt, &function);
         for context in TenantContext::ALL {
             for call in &arguments {
@@ -466,9 +471,15 @@ pub(super) fn nobodys(name: &str, category: &str, value: &str) -> String {
             let flipped = if value.starts_with('0') { '1' } else { '0' };
             format!("{flipped}{}", &value[1..])
         }
-        ("N", _) => value
-            .parse::<i128>()
-            .map_or_else(|_| "987654.5".to_owned(), |number| (number + 13_577).to_string()),
+        ("N", "int2") => value.parse::<i32>().map_or_else(
+            |_| value.to_owned(),
+            |number| (if number < 32_000 { number + 571 } else { number - 571 }).to_string(),
+        ),
+        ("N", _) => value.parse::<i128>().map_or_else(
+            |_| "987654.5".to_owned(),
+            // Near, so that a check on the range lets it through as well.
+            |number| (if number % 2 == 0 { number + 7 } else { number - 7 }).abs().max(2).to_string(),
+        ),
         ("S", _) => {
             // Another letter in the middle keeps the form that checks want.
             let middle = value.chars().count() / 2;

@@ -124,7 +124,9 @@ fn person_like(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     lower.split('_').any(|word| WORDS.contains(&word.trim_end_matches('s')))
         && !lower.contains("email")
-        && !lower.ends_with("_name")
+        && !["full_name", "first_name", "last_name", "display_name", "given_name", "family_name"]
+            .iter()
+            .any(|name| lower.ends_with(name))
 }
 
 fn is_flag(catalog: &Catalog, column: &crate::catalog::Column) -> bool {

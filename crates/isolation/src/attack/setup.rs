@@ -71,7 +71,9 @@ pub(super) async fn set(
         shared_row(&mut stage, table.oid).await?;
     }
     let (attacker, victim) = (stage.attacker.clone(), stage.victim.clone());
-    let mut seeder = Seeder::new(&mut stage);
+    let mut known = Seeds::default();
+    existing(&mut stage, &mut known).await?;
+    let mut seeder = Seeder::resume(&mut stage, known);
     seeder.plant(&attacker, &order).await?;
     let before = horizon(&mut seeder.stage.used).await?;
     seeder.plant(&victim, &order).await?;
@@ -84,7 +86,6 @@ pub(super) async fn set(
     }
     let mut seeds = seeder.seeds;
     provenance(&mut stage, &before, &after).await?;
-    existing(&mut stage, &mut seeds).await?;
     seeds = super::neighbours::plant(&mut stage, seeds, &order, seed).await?;
     refresh(&mut stage).await?;
     stage.write_fingerprint();

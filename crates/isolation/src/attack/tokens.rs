@@ -39,8 +39,17 @@ impl Tokens {
             for (own, set) in [(true, &mut theirs), (false, &mut others)] {
                 let condition = if own { condition.clone() } else { format!("({condition}) is not true") };
                 let query = format!("select * from {} t where {condition} limit {ROWS}", relation.quoted());
-                for cell in stage.used.run(&query).await?.rows.into_iter().flatten().flatten() {
-                    set.insert(cell);
+                let answer = stage.used.run(&query).await?;
+                for row in answer.rows {
+                    for (name, cell) in answer.columns.iter().zip(row) {
+                        // A state or a kind is a word of the schema's, whoever's row it stands in.
+                        let of_schema = relation.column_named(name).is_some_and(|column| {
+                            !super::values::labels(&stage.catalog, &relation, column).is_empty()
+                        });
+                        if let (Some(cell), false) = (cell, of_schema) {
+                            set.insert(cell);
+                        }
+                    }
                 }
             }
         }
