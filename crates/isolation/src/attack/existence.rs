@@ -292,9 +292,6 @@ async fn compare(
         let outcome = hunt.stage.attempt(Actor::Attacker, std::slice::from_ref(statement), None).await?;
         classes.push(outcome.class());
     }
-    if std::env::var_os("NF_DEBUG").is_some() {
-        eprintln!("existence {} {:?} {statements:?}", relation.object(), classes);
-    }
     // A value that the schema refuses for its form tells nothing.
     let of_form = |class: &String| {
         class.starts_with("22")
@@ -307,9 +304,6 @@ async fn compare(
     }
     // The same difference must go with the victim's rows, else it is not about them.
     let without = hunt.stage.without_victims(&statements[..1]).await?;
-    if std::env::var_os("NF_DEBUG").is_some() {
-        eprintln!("  without: {:?}", without.refusal);
-    }
     if without.class() == classes[0] {
         return Ok(false);
     }

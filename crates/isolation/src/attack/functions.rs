@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Calls of one function in one context.
-const CALLS: usize = 48;
+const CALLS: usize = 80;
 
 /// Words in names of columns that hold what only its owner knows.
 const SECRET: &[&str] = &[
@@ -266,15 +266,15 @@ pub(super) fn arguments(hunt: &Hunt, function: &Function) -> Vec<(Vec<String>, V
     };
     push(vec![0; count]);
     for argument in 0..count {
-        for at in 0..choices[argument].len().min(14) {
+        for at in 0..choices[argument].len().min(24) {
             let mut picked = vec![0; count];
             picked[argument] = at;
             push(picked);
         }
     }
     if count > 1 {
-        for one in 0..choices[0].len().min(6) {
-            for other in 0..choices[1].len().min(6) {
+        for one in 0..choices[0].len().min(9) {
+            for other in 0..choices[1].len().min(9) {
                 let mut picked = vec![0; count];
                 picked[0] = one;
                 picked[1] = other;
@@ -289,6 +289,20 @@ pub(super) fn arguments(hunt: &Hunt, function: &Function) -> Vec<(Vec<String>, V
             calls.first().map(|(theirs, nobodys)| (theirs[..length].to_vec(), nobodys[..length].to_vec()))
         })
         .collect();
+    // What has a default may be left out of every call.
+    if needed > 0 && needed < count {
+        let short: Vec<_> = calls
+            .iter()
+            .map(|(theirs, nobodys)| (theirs[..needed].to_vec(), nobodys[..needed].to_vec()))
+            .collect();
+        calls = short.into_iter().zip(calls).flat_map(|(one, other)| [one, other]).collect();
+    }
+    let mut seen = Vec::new();
+    calls.retain(|call| {
+        let new = !seen.contains(call);
+        seen.push(call.clone());
+        new
+    });
     calls.truncate(CALLS);
     calls.splice(0..0, shorter);
     calls
@@ -402,18 +416,35 @@ fn choices_for(hunt: &Hunt, catalog: &Catalog, kind: u32, name: &str, source: &s
             }
             for table in catalog.relations.iter().filter(|relation| relation.is_table()).take(8) {
                 choices.push(own(
-                    if lower.contains("table") || lower.contains("rel") { 9 } else { 2 },
+                    if lower.contains("tab") || lower.contains("rel") { 9 } else { 2 },
                     &table.object(),
                     &table.object(),
                 ));
                 choices.push(own(
-                    if lower.contains("table") || lower.contains("rel") { 8 } else { 1 },
+                    if lower.contains("tab") || lower.contains("rel") { 9 } else { 1 },
                     &table.name,
                     &table.name,
                 ));
             }
+            let injected = if source.contains("||") || source.contains("format(") { 7 } else { 1 };
             for sql in injections(hunt) {
-                choices.push(own(3, &sql, &sql));
+                choices.push(own(injected, &sql, &sql));
+            }
+            if ["schema", "nsp"].iter().any(|word| lower.contains(word)) {
+                for schema in &catalog.schemas {
+                    choices.push(own(
+                        if schema.name == "public" { 10 } else { 11 },
+                        &schema.name,
+                        &schema.name,
+                    ));
+                }
+            }
+            if ["col", "attr", "field"].iter().any(|word| lower.contains(word)) {
+                for table in catalog.relations.iter().filter(|relation| relation.is_table()).take(8) {
+                    for field in table.columns.iter().filter(|field| !is_secret(&table.name, &field.name)) {
+                        choices.push(own(10, &field.name, &field.name));
+                    }
+                }
             }
         }
         ("N", "int2" | "int4" | "int8" | "numeric") => {

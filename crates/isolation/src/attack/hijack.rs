@@ -12,7 +12,7 @@ use crate::{
     catalog::{Function, Relation, mentions},
     finding::{TenantContext, Verb},
     rules,
-    session::{SessionError, identifier, literal},
+    session::{Session, SessionError, identifier, literal},
 };
 
 /// Tries to slip something under every definer function.
@@ -172,6 +172,8 @@ pub(super) fn writable_schema(hunt: &Hunt) -> Option<(String, Vec<String>)> {
 async fn call(hunt: &mut Hunt, function: &Function, before: &[String]) -> Result<bool, SessionError> {
     let object = function.object();
     let asked_before = before.join("; ");
+    // A connection that has called the function before has resolved its names already.
+    hunt.stage.used = Session::open(&hunt.stage.url, "novelfoundry isolation").await?;
     for arguments in functions::arguments(hunt, function).into_iter().map(|call| call.0).take(12) {
         hunt.count(&object, Verb::Execute, TenantContext::Tenant, "hijack");
         let mut script = before.to_vec();

@@ -96,6 +96,29 @@ pub(super) fn people(
             }
         }
     }
+    for function in catalog.functions.iter().filter(|function| !function.extension) {
+        let read = settings_read(&function.source);
+        let named = settings.iter().any(|setting| read.contains(setting))
+            || by_role && mentions(&function.source, "session_user")
+            || mentions(&function.source, "auth.uid");
+        if !named {
+            continue;
+        }
+        for other in catalog
+            .relations
+            .iter()
+            .filter(|other| other.is_table() && mentions(&function.source, &other.name))
+        {
+            for column in &other.columns {
+                if person_like(&column.name)
+                    && mentions(&function.source, &column.name)
+                    && !is_flag(catalog, column)
+                {
+                    add(other.oid, &column.name);
+                }
+            }
+        }
+    }
     // A list of persons is what these columns refer to, and what else refers to it holds persons too.
     let mut next = 0;
     while next < found.len() {

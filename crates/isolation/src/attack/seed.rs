@@ -101,6 +101,9 @@ impl<'a> Seeder<'a> {
             for given in self.places(table) {
                 let planted = self.plant_row(table, tenant, &given).await?;
                 let Err(refusal) = planted else { continue };
+                if self.seeds.row(table.oid, tenant).is_some() {
+                    continue;
+                }
                 self.seeds
                     .failed
                     .entry(table.oid)
@@ -155,6 +158,11 @@ impl<'a> Seeder<'a> {
                 ("B", _) => {
                     let other = if now.as_deref() == Some("t") { "false" } else { "true" };
                     variants.push((column.name.clone(), Some(other.to_owned())));
+                }
+                ("N", "int4" | "int8" | "numeric" | "float8") if info.kind == "b" => {
+                    for value in ["1", "99"] {
+                        variants.push((column.name.clone(), Some(value.to_owned())));
+                    }
                 }
                 ("D", "date" | "timestamp" | "timestamptz") => {
                     for value in ["2001-01-01", "2091-01-01"] {

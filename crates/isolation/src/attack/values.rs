@@ -24,7 +24,8 @@ impl Maker {
 
     fn next(&mut self) -> u32 {
         self.counter += 1;
-        self.counter
+        // The end of a short text has to tell tenants apart too.
+        self.block * 100 + self.counter
     }
 
     /// Returns the candidates for a column, best first, as text that its type reads.
@@ -34,7 +35,7 @@ impl Maker {
         let enumerated = !candidates.is_empty() && is_enumerated(catalog, relation, column);
         let mut patterned = patterns_in_checks(catalog, relation, column)
             .into_iter()
-            .filter_map(|pattern| super::pattern::example(&pattern, &self.token(number)))
+            .filter_map(|pattern| super::pattern::example(&pattern, &self.wish(number)))
             .collect::<Vec<_>>();
         let made = self.of_type(catalog, column.type_oid, &column.type_name, &column.name, number);
         if enumerated {
@@ -118,6 +119,15 @@ impl Maker {
             (_, "G", "circle") => own(&["<(0,0),1>"]),
             _ => Vec::new(),
         }
+    }
+
+    /// What a pattern's free places are filled with, the most telling at the end.
+    fn wish(&self, number: u32) -> String {
+        let letter = |step: u32| {
+            char::from(b'a' + u8::try_from((self.block * step + number * 3) % 26).unwrap_or_default())
+        };
+        let digits = (self.block * 7_919 + number * 31) % 10_000;
+        format!("{}{}{}{digits:04}", self.token(number), letter(5), letter(11))
     }
 
     fn token(&self, number: u32) -> String {
