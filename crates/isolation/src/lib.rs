@@ -3,6 +3,7 @@
 //! accused.
 
 pub mod catalog;
+pub mod check;
 pub mod config;
 pub mod finding;
 pub mod report;
