@@ -43,11 +43,14 @@ async fn run(scratch: &Scratch, case: &case::Case, fixed: bool) -> Result<(Repor
             subject.app_role, subject.tenant_column, subject.tenants, subject.context, subject.principals
         );
     }
+    let traps =
+        novelfoundry_isolation::check::traps(&mut used, &case.config).await.map_err(|error| text(&error));
     drop(used);
     let options = Options { seed: 1, budget: None, full_evidence: false };
-    let report = Box::pin(attack::attack(scratch.url("nf_case"), subject, options))
+    let mut report = Box::pin(attack::attack(scratch.url("nf_case"), subject, options))
         .await
         .map_err(|error| text(&error))?;
+    report.findings.extend(traps?);
     Ok((report, complaints))
 }
 
@@ -90,7 +93,7 @@ async fn main() {
                 }
                 let leaks: Vec<_> =
                     report.findings.iter().filter(|finding| finding.kind == Kind::Leak).collect();
-                if directory == "leaky" {
+                if directory != "correct" {
                     for expect in &case.expect {
                         if !found(report, expect) {
                             let objects: Vec<_> = leaks
@@ -105,10 +108,16 @@ async fn main() {
                             ));
                         }
                     }
-                } else if !leaks.is_empty() {
+                }
+                if directory != "leaky" && !leaks.is_empty() {
                     verdict.push_str(" ALARM");
                     for leak in &leaks {
                         verdict.push_str(&format!("\n      {} {} {}", leak.rule, leak.object, leak.evidence));
+                    }
+                }
+                if directory == "correct" {
+                    for trap in report.findings.iter().filter(|finding| finding.kind == Kind::Warning) {
+                        println!("      warns {} {}", trap.rule, trap.object);
                     }
                 }
                 if verbose {

@@ -4,8 +4,11 @@
 
 pub mod attack;
 pub mod catalog;
+pub mod check;
 pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod copy;
 pub mod finding;
 pub mod infer;
 pub mod output;

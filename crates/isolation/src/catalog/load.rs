@@ -79,6 +79,7 @@ pub async fn load(session: &mut Session) -> Result<Catalog, SessionError> {
     }
     catalog.constraints = rows(session, &constraints()).await?;
     catalog.indexes = rows(session, &indexes()).await?;
+    catalog.index_heads = rows(session, &index_heads()).await?;
     catalog.policies = rows(session, POLICIES).await?;
     catalog.functions = rows(session, &functions()).await?;
     catalog.triggers = rows(
@@ -190,6 +191,14 @@ fn indexes() -> String {
          pg_get_expr(i.indpred, i.indrelid) as predicate, i.indisprimary as primary, pg_get_indexdef(i.indexrelid) as definition \
          from pg_index i join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid \
          join pg_namespace n on n.oid = c.relnamespace where i.indisunique and {OURS} order by 3, 2"
+    )
+}
+
+fn index_heads() -> String {
+    format!(
+        "select distinct i.indrelid::int8 as table, i.indkey[0] as column from pg_index i \
+         join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace \
+         where i.indkey[0] > 0 and i.indisvalid and i.indpred is null and {OURS} order by 1, 2"
     )
 }
 

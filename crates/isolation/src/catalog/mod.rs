@@ -8,6 +8,6 @@ mod model;
 pub use ask::mentions;
 pub use load::load;
 pub use model::{
-    Catalog, Column, Constraint, DefaultGrant, ForeignServer, Function, Grant, Index, Membership, Policy,
-    Relation, RelationKind, Role, Rule as RewriteRule, Schema, Sequence, Setting, Trigger, TypeInfo,
+    Catalog, Column, Constraint, DefaultGrant, ForeignServer, Function, Grant, Index, IndexHead, Membership,
+    Policy, Relation, RelationKind, Role, Rule as RewriteRule, Schema, Sequence, Setting, Trigger, TypeInfo,
 };

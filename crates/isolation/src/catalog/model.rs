@@ -27,6 +27,8 @@ pub struct Catalog {
     pub constraints: Vec<Constraint>,
     /// Unique indexes, those behind constraints too.
     pub indexes: Vec<Index>,
+    /// The first column of every index that serves all rows.
+    pub index_heads: Vec<IndexHead>,
     /// The policies.
     pub policies: Vec<Policy>,
     /// Functions and procedures outside the system's schemas.
@@ -268,6 +270,15 @@ pub struct Index {
     pub primary: bool,
     /// As it would be written.
     pub definition: String,
+}
+
+/// The first column of an index.
+#[derive(Debug, Clone, Deserialize)]
+pub struct IndexHead {
+    /// Its table.
+    pub table: u32,
+    /// The column's number.
+    pub column: i16,
 }
 
 /// A row security policy.

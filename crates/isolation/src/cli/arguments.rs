@@ -111,9 +111,6 @@ pub struct AttackArgs {
     /// Copies the rows as well, not the structure alone
     #[arg(long, conflicts_with = "sql")]
     pub with_data: bool,
-    /// Attacks the database itself, by rows of its own that are rolled back; tries less than a copy allows
-    #[arg(long, conflicts_with_all = ["sql", "with_data"])]
-    pub in_place: bool,
     /// What chance starts from: the same seed gives the same report
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,

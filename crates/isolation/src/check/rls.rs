@@ -1,0 +1,115 @@
+//! Row security itself: off, not forced, without policies, or off where a partition is reached directly.
+
+use super::{
+    judge::{Act, Holds, Judge},
+    names::{Named, is_table},
+};
+use crate::{
+    catalog::Relation,
+    finding::{Finding, Level, Verb},
+    rules,
+};
+
+pub(super) fn run(judge: &mut Judge<'_>) {
+    for relation in &judge.catalog.relations {
+        if !is_table(relation) || relation.extension || judge.holds(relation.oid) == Holds::Shared {
+            continue;
+        }
+        let acts = judge.acts(relation);
+        if relation.rls {
+            not_forced(judge, relation);
+            without_policies(judge, relation, &acts);
+        } else if !acts.is_empty() {
+            off(judge, relation, &acts);
+        }
+    }
+}
+
+pub(super) fn verb(act: Act) -> Verb {
+    match act {
+        Act::Select => Verb::Select,
+        Act::Insert => Verb::Insert,
+        Act::Update => Verb::Update,
+        Act::Delete => Verb::Delete,
+    }
+}
+
+pub(super) fn words(acts: &[Act]) -> String {
+    acts.iter().map(|act| act.privilege()).collect::<Vec<_>>().join(", ")
+}
+
+fn off(judge: &mut Judge<'_>, relation: &Relation, acts: &[Act]) {
+    let parent = relation.parents.iter().filter_map(|oid| judge.relation(*oid)).find(|parent| parent.rls);
+    let (rule, why) = match parent {
+        Some(parent) => (
+            &rules::PARTITION_OPEN,
+            format!("the policies of {} do not bind who names {} itself", parent.object(), relation.object()),
+        ),
+        None => (&rules::RLS_OFF, format!("{}, and row level security is off", judge.whose(relation))),
+    };
+    let evidence = format!("{} may {}; {why}", judge.app(), words(acts));
+    let fix = match parent {
+        Some(_) if relation.owner != judge.subject.role => judge.revoke_all(relation),
+        _ => judge.protect(relation),
+    };
+    // A list of the tenants that everybody may read can be meant so.
+    let directory = judge.is_root(relation.oid) && acts == [Act::Select];
+    let mut finding =
+        Finding::new(rule, relation.object(), Some(verb(acts[0])), "").evidence(evidence).fix(fix);
+    if directory {
+        finding.level = Level::Warning;
+    }
+    judge.findings.push(finding);
+}
+
+fn not_forced(judge: &mut Judge<'_>, relation: &Relation) {
+    if relation.force {
+        return;
+    }
+    let owner = judge.role(relation.owner).map_or("", |role| role.name.as_str());
+    let app_owns = judge.inherits.contains(&relation.owner);
+    let level = if app_owns {
+        Level::Error
+    } else if judge.is_superuser(relation.owner) {
+        Level::Info
+    } else {
+        Level::Warning
+    };
+    let evidence = if app_owns {
+        format!("{} acts with the rights of {owner}, who owns it and is not bound", judge.app())
+    } else if level == Level::Info {
+        format!("{owner}, who owns it, is superuser: FORCE will matter when the table gets another owner")
+    } else {
+        format!("what runs as its owner {owner} (views, definer functions, jobs) sees every tenant")
+    };
+    let mut finding = Finding::new(&rules::NOT_FORCED, relation.object(), None, "")
+        .evidence(evidence)
+        .fix(format!("ALTER TABLE {} FORCE ROW LEVEL SECURITY;", relation.quoted()));
+    finding.level = level;
+    judge.findings.push(finding);
+}
+
+fn without_policies(judge: &mut Judge<'_>, relation: &Relation, acts: &[Act]) {
+    if acts.is_empty() {
+        return;
+    }
+    let fix = judge.protect(relation);
+    if judge.policies(relation.oid).is_empty() {
+        let evidence = format!("{} may {} and gets no row at all", judge.app(), words(acts));
+        judge
+            .findings
+            .push(Finding::new(&rules::NO_POLICIES, relation.object(), None, "").evidence(evidence).fix(fix));
+    } else if !judge.app_policies(relation.oid).any(|parsed| parsed.policy.permissive) {
+        let names: Vec<&str> =
+            judge.policies(relation.oid).iter().map(|parsed| parsed.policy.name.as_str()).collect();
+        let evidence = format!(
+            "{} may {}, and no permissive policy is for it: {}",
+            judge.app(),
+            words(acts),
+            names.join(", ")
+        );
+        judge
+            .findings
+            .push(Finding::new(&rules::OTHER_ROLE, relation.object(), None, "").evidence(evidence).fix(fix));
+    }
+}
