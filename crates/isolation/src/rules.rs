@@ -72,6 +72,7 @@ rules! {
     SETTING_CAST "setting-cast-raises" Warning Warning "An emptied setting is cast and raises";
     SETTING_STRICT "setting-must-exist" Info Info "A setting that nobody has set raises";
     DEFAULT_CONTEXT "default-context" Warning Warning "Connections begin with a tenant set";
+    OUTLIVES "context-outlives-transaction" Warning Warning "A function opens a context for the whole session";
     IMMUTABLE "immutable-reads-context" Error Warning "An IMMUTABLE function reads the context";
     VOLATILE "policy-function-volatile" Info Info "A policy calls a VOLATILE function";
     USER_METADATA "user-metadata-trusted" Warning Warning "A tenant is read from what the user edits";
@@ -87,6 +88,8 @@ rules! {
     DEFINER_TENANT "definer-ignores-tenant" Warning Warning "A definer function does not ask for which tenant it acts";
     LEAKPROOF "function-leakproof" Warning Warning "A function is declared LEAKPROOF";
     NOTIFY "notify-in-function" Warning Warning "A function sends tenants' data to whoever listens";
+    OPENS_TABLES "function-opens-tables" Warning Warning "A function makes tables that are open to every tenant";
+    STATISTICS_READABLE "statistics-readable" Warning Warning "Statistics of tenants' rows are shown with other rights";
     ROLE_UNBOUND "role-unbound" Error Warning "Policies do not bind the app's role";
     ROLE_OWNS "role-owns-objects" Error Warning "The app's role owns what isolates";
     ROLE_BECOMES "role-becomes-unbound" Error Warning "The app's role may act as one that policies do not bind";

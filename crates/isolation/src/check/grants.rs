@@ -197,9 +197,9 @@ fn defaults(judge: &Judge<'_>, found: &mut Vec<Finding>) {
         found.push(
             Finding::new(
                 &rules::DEFAULT_PRIVILEGES,
-                format!("role:{}", if grantee == 0 { judge.app() } else { who }),
+                format!("role:{}", judge.role(owner).map_or("", |role| role.name.as_str())),
                 None,
-                &format!("{owner}{place}"),
+                &format!("{who}{place}"),
             )
             .evidence(format!(
                 "the next table of {}{} grants {who} {} at once, before it has row level security",

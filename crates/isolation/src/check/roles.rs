@@ -135,7 +135,7 @@ fn becomes(judge: &Judge<'_>, app: &Role, found: &mut Vec<Finding>) {
     for oid in &judge.becomes {
         let Some(role) = judge.role(*oid).filter(|role| role.oid != app.oid) else { continue };
         let fix = leave(judge, app, role);
-        let object = format!("role:{}", app.name);
+        let object = format!("role:{}", role.name);
         if role.predefined {
             let mut finding = Finding::new(&rules::PREDEFINED, &object, None, &role.name)
                 .evidence(format!("{} is member of {}", app.name, role.name))
