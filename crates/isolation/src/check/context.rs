@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    expr::{Expr, Node, Token, calls, has_select, last, settings, strip, strip_casts, visit},
-    judge::{Act, Judge, Parsed},
+    defaults,
+    expr::{Expr, Node, Token, calls, has_select, last, settings, strip, visit},
+    judge::{Act, Judge},
     names::{Named, is_table, routine},
     policies::plain_tenant,
 };
@@ -37,7 +38,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
             }
             let fallback = parsed
                 .expressions()
-                .find_map(|expr| falls_back(&Text::Policy(relation, parsed.policy), expr));
+                .find_map(|expr| defaults::falls_back(&Text::Policy(relation, parsed.policy), expr));
             found.extend(fallback);
             reads_writable(judge, relation, parsed.policy, &mut found);
         }
@@ -46,7 +47,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
         let text = Text::Function(function);
         if called.contains(&function.oid) {
             let body = Expr::parse(&function.source);
-            found.extend(falls_back(&text, &body));
+            found.extend(defaults::falls_back(&text, &body));
             if direct.contains(&function.oid) && !asks_first(&body) {
                 found.extend(reading(&text, &body));
             }
@@ -55,9 +56,9 @@ pub(super) fn run(judge: &mut Judge<'_>) {
         }
         immutable(judge, function, called.contains(&function.oid), &mut found);
     }
-    outlives(judge, &called, &mut found);
+    defaults::outlives(judge, &called, &mut found);
     differ(judge, &mut found);
-    default_context(judge, &called, &mut found);
+    defaults::default_context(judge, &called, &mut found);
     judge.findings.extend(found);
 }
 
@@ -97,20 +98,20 @@ fn called_by_policies(judge: &Judge<'_>) -> BTreeSet<u32> {
 }
 
 /// What a text belongs to.
-enum Text<'a> {
+pub(super) enum Text<'a> {
     Policy(&'a Relation, &'a Policy),
     Function(&'a Function),
 }
 
 impl Text<'_> {
-    fn finding(&self, rule: &'static Rule) -> Finding {
+    pub(super) fn finding(&self, rule: &'static Rule) -> Finding {
         match self {
             Self::Policy(relation, policy) => Finding::new(rule, relation.object(), None, &policy.name),
             Self::Function(function) => Finding::new(rule, function.object(), None, &function.signature),
         }
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Self::Policy(_, policy) => format!("policy {}", policy.name),
             Self::Function(function) => format!("function {}", function.object()),
@@ -118,7 +119,7 @@ impl Text<'_> {
     }
 
     /// Writes it anew with some text replaced.
-    fn replace(&self, old: &str, new: &str) -> String {
+    pub(super) fn replace(&self, old: &str, new: &str) -> String {
         match self {
             Self::Policy(relation, policy) => {
                 let part = |word: &str, text: &Option<String>| {
@@ -285,71 +286,6 @@ fn immutable(judge: &Judge<'_>, function: &Function, in_policy: bool, found: &mu
     found.push(finding);
 }
 
-/// A fixed tenant for whoever has set none: `coalesce(current_setting(…), '…')`.
-fn falls_back(text: &Text<'_>, expr: &Expr) -> Option<Finding> {
-    let mut hit = None;
-    visit(expr.nodes(), &mut |list| {
-        for pair in list.windows(2) {
-            let (Some("coalesce"), Token::Group(arguments)) = (pair[0].word().map(last), &pair[1].token)
-            else {
-                continue;
-            };
-            let parts: Vec<&[Node]> =
-                arguments.split(|node| node.token == Token::Symbol(",".to_owned())).collect();
-            let custom =
-                settings(arguments).iter().any(|name| name.contains('.') && !name.contains("claims"));
-            let fixed = parts.last().is_some_and(|part| {
-                matches!(strip_casts(part).0, [node] if match &node.token {
-                    // Nobody is called so.
-                    Token::Text(text) => text.chars().any(|c| c.is_alphanumeric() && c != '0'),
-                    Token::Word(word) => word.starts_with(|c: char| ('1'..='9').contains(&c)),
-                    _ => false,
-                })
-            });
-            if let (true, true, Some(first)) = (custom, fixed, parts.first().filter(|_| parts.len() == 2)) {
-                hit.get_or_insert((expr.text_of(pair), expr.text_of(first)));
-            }
-        }
-    });
-    let (whole, first) = hit?;
-    Some(
-        text.finding(&rules::DEFAULT_CONTEXT)
-            .evidence(format!("{}: without a context it is {whole}, a tenant like any other", text.name()))
-            .fix(text.replace(whole, &format!("({first})"))),
-    )
-}
-
-/// A context that a function opens for the session instead of the transaction.
-fn outlives(judge: &Judge<'_>, called: &BTreeSet<u32>, found: &mut Vec<Finding>) {
-    let read = settings_of_policies(judge, called);
-    for function in judge.catalog.functions.iter().filter(|function| !function.extension) {
-        let body = Expr::parse(&function.source);
-        let call = calls(body.nodes()).into_iter().filter(|(name, _)| last(name) == "set_config").find(
-            |(_, arguments)| {
-                let parts: Vec<&[Node]> =
-                    arguments.split(|node| node.token == Token::Symbol(",".to_owned())).collect();
-                let ours = parts.first().is_some_and(|part| {
-                matches!(strip_casts(part).0, [Node { token: Token::Text(name), .. }] if read.contains(name))
-            });
-                ours && parts
-                    .last()
-                    .is_some_and(|part| strip(part).first().and_then(Node::word) == Some("false"))
-            },
-        );
-        let Some((_, arguments)) = call else { continue };
-        let shown = body.text_of(arguments);
-        let local = shown.trim_end().trim_end_matches("false").to_owned() + "true";
-        let text = Text::Function(function);
-        found.push(
-            text.finding(&rules::OUTLIVES)
-                .evidence(
-                    "it opens the context for the whole session: whoever gets the connection next is in it",
-                )
-                .fix(text.replace(shown, &local)),
-        );
-    }
-}
-
 /// A policy that asks a table in which the app writes as it likes.
 fn reads_writable(judge: &Judge<'_>, relation: &Relation, policy: &Policy, found: &mut Vec<Finding>) {
     for table in
@@ -428,49 +364,4 @@ fn differ(judge: &Judge<'_>, found: &mut Vec<Finding>) {
 /// Leaves out brackets and casts that say nothing.
 fn plain_form(text: &str) -> String {
     text.replace("::text", "").replace(['(', ')', ' '], "").to_lowercase()
-}
-
-/// The settings that policies read, themselves or by functions.
-fn settings_of_policies(judge: &Judge<'_>, called: &BTreeSet<u32>) -> BTreeSet<String> {
-    let mut read: BTreeSet<String> = BTreeSet::new();
-    for table in &judge.catalog.relations {
-        for expr in judge.policies(table.oid).iter().flat_map(Parsed::expressions) {
-            read.extend(settings(expr.nodes()).into_iter().map(ToOwned::to_owned));
-        }
-    }
-    for oid in called {
-        read.extend(settings(judge.body(*oid)).into_iter().map(ToOwned::to_owned));
-    }
-    read
-}
-
-/// A value that a role or the database gives a setting that policies read.
-fn default_context(judge: &Judge<'_>, called: &BTreeSet<u32>, found: &mut Vec<Finding>) {
-    let read = settings_of_policies(judge, called);
-    for setting in &judge.catalog.settings {
-        let Some((name, value)) = setting.setting.split_once('=') else { continue };
-        let ours = setting.role == 0 || setting.role == judge.subject.role;
-        if !ours || value.is_empty() || !name.contains('.') || !read.contains(name) {
-            continue;
-        }
-        let database = identifier(&judge.catalog.database);
-        let role = if setting.role == 0 { None } else { judge.role(setting.role) };
-        let (object, whose) = match (role, setting.here) {
-            (Some(role), true) => {
-                (role.name.clone(), format!("ROLE {} IN DATABASE {database}", identifier(&role.name)))
-            }
-            (Some(role), false) => (role.name.clone(), format!("ROLE {}", identifier(&role.name))),
-            (None, true) => (judge.app().to_owned(), format!("DATABASE {database}")),
-            (None, false) => (judge.app().to_owned(), "ROLE ALL".to_owned()),
-        };
-        found.push(
-            Finding::new(&rules::DEFAULT_CONTEXT, format!("role:{object}"), None, name)
-                .evidence(format!("every connection begins with {name} set, which policies read"))
-                .fix(format!("ALTER {whose} RESET {};", setting_name(name))),
-        );
-    }
-}
-
-fn setting_name(name: &str) -> String {
-    name.split('.').map(identifier).collect::<Vec<_>>().join(".")
 }
