@@ -99,6 +99,7 @@ rules! {
     TRUNCATE "truncate-granted" Error Warning "The app may empty a table for every tenant";
     DDL_PRIVILEGE "trigger-or-references-granted" Warning Warning "The app may hang triggers or foreign keys on a table";
     SEQUENCE_PRIVILEGE "sequence-privileges" Warning Warning "The app may read or set a sequence that all draw from";
+    LARGE_OBJECT_COLUMN "large-object-column" Warning Warning "Tenants' contents are large objects";
     SCHEMA_CREATE "schema-create" Warning Warning "The app may make objects";
     DEFAULT_PRIVILEGES "default-privileges" Warning Warning "The next table is open before it has row level security";
     SHARED_WRITABLE "shared-table-writable" Warning Warning "All tenants write in one table that is nobody's";

@@ -38,7 +38,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
             }
             let fallback = parsed
                 .expressions()
-                .find_map(|expr| defaults::falls_back(&Text::Policy(relation, parsed.policy), expr));
+                .find_map(|expr| defaults::falls_back(judge, &Text::Policy(relation, parsed.policy), expr));
             found.extend(fallback);
             reads_writable(judge, relation, parsed.policy, &mut found);
         }
@@ -47,7 +47,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
         let text = Text::Function(function);
         if called.contains(&function.oid) {
             let body = Expr::parse(&function.source);
-            found.extend(defaults::falls_back(&text, &body));
+            found.extend(defaults::falls_back(judge, &text, &body));
             if direct.contains(&function.oid) && !asks_first(&body) {
                 found.extend(reading(&text, &body));
             }
@@ -75,7 +75,7 @@ fn asks_first(body: &Expr) -> bool {
 }
 
 /// The functions that policies call, through other functions too.
-fn called_by_policies(judge: &Judge<'_>) -> BTreeSet<u32> {
+pub(super) fn called_by_policies(judge: &Judge<'_>) -> BTreeSet<u32> {
     let mut open: Vec<u32> =
         judge.catalog.policies.iter().flat_map(|policy| policy.functions.clone()).collect();
     let mut all = BTreeSet::new();

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use super::{
     context::Text,
-    expr::{Expr, Node, Token, calls, last, settings, strip, strip_casts, visit},
+    expr::{Expr, Node, Token, calls, has_select, last, settings, strip, strip_casts, visit},
     judge::{Judge, Parsed},
 };
 use crate::{finding::Finding, rules, session::identifier};
 
 /// A fixed tenant for whoever has set none: `coalesce(current_setting(…), '…')`.
-pub(super) fn falls_back(text: &Text<'_>, expr: &Expr) -> Option<Finding> {
+pub(super) fn falls_back(judge: &Judge<'_>, text: &Text<'_>, expr: &Expr) -> Option<Finding> {
     let mut hit = None;
     visit(expr.nodes(), &mut |list| {
         for pair in list.windows(2) {
@@ -24,12 +24,13 @@ pub(super) fn falls_back(text: &Text<'_>, expr: &Expr) -> Option<Finding> {
             let custom =
                 settings(arguments).iter().any(|name| name.contains('.') && !name.contains("claims"));
             let fixed = parts.last().is_some_and(|part| {
-                matches!(strip_casts(part).0, [node] if match &node.token {
-                    // Nobody is called so.
-                    Token::Text(text) => text.chars().any(|c| c.is_alphanumeric() && c != '0'),
-                    Token::Word(word) => word.starts_with(|c: char| ('1'..='9').contains(&c)),
-                    _ => false,
-                })
+                has_select(part) && !judge.context_in(part)
+                    || matches!(strip_casts(part).0, [node] if match &node.token {
+                        // Nobody is called so.
+                        Token::Text(text) => text.chars().any(|c| c.is_alphanumeric() && c != '0'),
+                        Token::Word(word) => word.starts_with(|c: char| ('1'..='9').contains(&c)),
+                        _ => false,
+                    })
             });
             if let (true, true, Some(first)) = (custom, fixed, parts.first().filter(|_| parts.len() == 2)) {
                 hit.get_or_insert((expr.text_of(pair), expr.text_of(first)));
