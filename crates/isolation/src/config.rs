@@ -30,7 +30,7 @@ impl Statements {
 pub enum Preset {
     /// Supabase: `authenticated`, `auth.uid()`, `auth.jwt()`.
     Supabase,
-    /// PostgREST: `request.jwt.claims`.
+    /// `PostgREST`: `request.jwt.claims`.
     Postgrest,
 }
 

@@ -73,6 +73,7 @@ rules! {
     SETTING_CAST "setting-cast-raises" Warning Warning "An emptied setting is cast and raises";
     SETTING_STRICT "setting-must-exist" Info Info "A setting that nobody has set raises";
     DEFAULT_CONTEXT "default-context" Warning Warning "Connections begin with a tenant set";
+    OUTLIVES "context-outlives-transaction" Warning Warning "A function opens a context for the whole session";
     IMMUTABLE "immutable-reads-context" Error Warning "An IMMUTABLE function reads the context";
     VOLATILE "policy-function-volatile" Info Info "A policy calls a VOLATILE function";
     USER_METADATA "user-metadata-trusted" Warning Warning "A tenant is read from what the user edits";
@@ -88,6 +89,8 @@ rules! {
     DEFINER_TENANT "definer-ignores-tenant" Warning Warning "A definer function does not ask for which tenant it acts";
     LEAKPROOF "function-leakproof" Warning Warning "A function is declared LEAKPROOF";
     NOTIFY "notify-in-function" Warning Warning "A function sends tenants' data to whoever listens";
+    OPENS_TABLES "function-opens-tables" Warning Warning "A function makes tables that are open to every tenant";
+    STATISTICS_READABLE "statistics-readable" Warning Warning "Statistics of tenants' rows are shown with other rights";
     ROLE_UNBOUND "role-unbound" Error Warning "Policies do not bind the app's role";
     ROLE_OWNS "role-owns-objects" Error Warning "The app's role owns what isolates";
     ROLE_BECOMES "role-becomes-unbound" Error Warning "The app's role may act as one that policies do not bind";
@@ -97,6 +100,7 @@ rules! {
     TRUNCATE "truncate-granted" Error Warning "The app may empty a table for every tenant";
     DDL_PRIVILEGE "trigger-or-references-granted" Warning Warning "The app may hang triggers or foreign keys on a table";
     SEQUENCE_PRIVILEGE "sequence-privileges" Warning Warning "The app may read or set a sequence that all draw from";
+    LARGE_OBJECT_COLUMN "large-object-column" Warning Warning "Tenants' contents are large objects";
     SCHEMA_CREATE "schema-create" Warning Warning "The app may make objects";
     DEFAULT_PRIVILEGES "default-privileges" Warning Warning "The next table is open before it has row level security";
     SHARED_WRITABLE "shared-table-writable" Warning Warning "All tenants write in one table that is nobody's";

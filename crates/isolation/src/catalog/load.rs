@@ -126,8 +126,8 @@ fn parse<T: DeserializeOwned>(value: Value) -> Result<T, SessionError> {
 }
 
 async fn rows<T: DeserializeOwned>(session: &mut Session, query: &str) -> Result<Vec<T>, SessionError> {
-    let value = session.json(&format!("select coalesce(json_agg(q), '[]') from ({query}) q")).await?;
-    parse(value)
+    let answer = session.run(&format!("select coalesce(json_agg(q), '[]') from ({query}) q")).await?;
+    serde_json::from_str(answer.value().unwrap_or("[]")).map_err(|error| SessionError::unexpected(&error))
 }
 
 fn relations() -> String {

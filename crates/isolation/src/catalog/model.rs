@@ -57,6 +57,7 @@ pub struct Catalog {
 
 /// A role.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "as in the catalogue")]
 pub struct Role {
     /// Its oid.
     pub oid: u32,
@@ -139,6 +140,7 @@ pub enum RelationKind {
 
 /// A table, view or the like.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "as in the catalogue")]
 pub struct Relation {
     /// Its oid.
     pub oid: u32,
@@ -310,6 +312,7 @@ pub struct Policy {
 
 /// A function or procedure.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "as in the catalogue")]
 pub struct Function {
     /// Its oid.
     pub oid: u32,

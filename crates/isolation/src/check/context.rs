@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    defaults,
     expr::{Expr, Node, Token, calls, has_select, last, settings, strip, visit},
     judge::{Act, Judge},
     names::{Named, is_table, routine},
@@ -35,6 +36,10 @@ pub(super) fn run(judge: &mut Judge<'_>) {
                     break;
                 }
             }
+            let fallback = parsed
+                .expressions()
+                .find_map(|expr| defaults::falls_back(judge, &Text::Policy(relation, parsed.policy), expr));
+            found.extend(fallback);
             reads_writable(judge, relation, parsed.policy, &mut found);
         }
     }
@@ -42,6 +47,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
         let text = Text::Function(function);
         if called.contains(&function.oid) {
             let body = Expr::parse(&function.source);
+            found.extend(defaults::falls_back(judge, &text, &body));
             if direct.contains(&function.oid) && !asks_first(&body) {
                 found.extend(reading(&text, &body));
             }
@@ -50,8 +56,9 @@ pub(super) fn run(judge: &mut Judge<'_>) {
         }
         immutable(judge, function, called.contains(&function.oid), &mut found);
     }
+    defaults::outlives(judge, &called, &mut found);
     differ(judge, &mut found);
-    default_context(judge, &called, &mut found);
+    defaults::default_context(judge, &called, &mut found);
     judge.findings.extend(found);
 }
 
@@ -68,7 +75,7 @@ fn asks_first(body: &Expr) -> bool {
 }
 
 /// The functions that policies call, through other functions too.
-fn called_by_policies(judge: &Judge<'_>) -> BTreeSet<u32> {
+pub(super) fn called_by_policies(judge: &Judge<'_>) -> BTreeSet<u32> {
     let mut open: Vec<u32> =
         judge.catalog.policies.iter().flat_map(|policy| policy.functions.clone()).collect();
     let mut all = BTreeSet::new();
@@ -91,20 +98,20 @@ fn called_by_policies(judge: &Judge<'_>) -> BTreeSet<u32> {
 }
 
 /// What a text belongs to.
-enum Text<'a> {
+pub(super) enum Text<'a> {
     Policy(&'a Relation, &'a Policy),
     Function(&'a Function),
 }
 
 impl Text<'_> {
-    fn finding(&self, rule: &'static Rule) -> Finding {
+    pub(super) fn finding(&self, rule: &'static Rule) -> Finding {
         match self {
             Self::Policy(relation, policy) => Finding::new(rule, relation.object(), None, &policy.name),
             Self::Function(function) => Finding::new(rule, function.object(), None, &function.signature),
         }
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Self::Policy(_, policy) => format!("policy {}", policy.name),
             Self::Function(function) => format!("function {}", function.object()),
@@ -112,7 +119,7 @@ impl Text<'_> {
     }
 
     /// Writes it anew with some text replaced.
-    fn replace(&self, old: &str, new: &str) -> String {
+    pub(super) fn replace(&self, old: &str, new: &str) -> String {
         match self {
             Self::Policy(relation, policy) => {
                 let part = |word: &str, text: &Option<String>| {
@@ -357,43 +364,4 @@ fn differ(judge: &Judge<'_>, found: &mut Vec<Finding>) {
 /// Leaves out brackets and casts that say nothing.
 fn plain_form(text: &str) -> String {
     text.replace("::text", "").replace(['(', ')', ' '], "").to_lowercase()
-}
-
-/// A value that a role or the database gives a setting that policies read.
-fn default_context(judge: &Judge<'_>, called: &BTreeSet<u32>, found: &mut Vec<Finding>) {
-    let mut read: BTreeSet<String> = BTreeSet::new();
-    for policy in &judge.catalog.policies {
-        for text in [&policy.using, &policy.check].into_iter().flatten() {
-            read.extend(settings(Expr::parse(text).nodes()).into_iter().map(ToOwned::to_owned));
-        }
-    }
-    for oid in called {
-        read.extend(settings(judge.body(*oid)).into_iter().map(ToOwned::to_owned));
-    }
-    for setting in &judge.catalog.settings {
-        let Some((name, value)) = setting.setting.split_once('=') else { continue };
-        let ours = setting.role == 0 || setting.role == judge.subject.role;
-        if !ours || value.is_empty() || !name.contains('.') || !read.contains(name) {
-            continue;
-        }
-        let database = identifier(&judge.catalog.database);
-        let role = if setting.role == 0 { None } else { judge.role(setting.role) };
-        let (object, whose) = match (role, setting.here) {
-            (Some(role), true) => {
-                (role.name.clone(), format!("ROLE {} IN DATABASE {database}", identifier(&role.name)))
-            }
-            (Some(role), false) => (role.name.clone(), format!("ROLE {}", identifier(&role.name))),
-            (None, true) => (judge.app().to_owned(), format!("DATABASE {database}")),
-            (None, false) => (judge.app().to_owned(), "ROLE ALL".to_owned()),
-        };
-        found.push(
-            Finding::new(&rules::DEFAULT_CONTEXT, format!("role:{object}"), None, name)
-                .evidence(format!("every connection begins with {name} set, which policies read"))
-                .fix(format!("ALTER {whose} RESET {};", setting_name(name))),
-        );
-    }
-}
-
-fn setting_name(name: &str) -> String {
-    name.split('.').map(identifier).collect::<Vec<_>>().join(".")
 }

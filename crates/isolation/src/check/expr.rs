@@ -150,6 +150,18 @@ pub(super) fn mentions(nodes: &[Node], name: &str) -> bool {
     })
 }
 
+/// Tells whether a column is named; a function of that name is none.
+pub(super) fn names_column(nodes: &[Node], name: &str) -> bool {
+    let mut found = false;
+    visit(nodes, &mut |list| {
+        found |= list.iter().enumerate().any(|(at, node)| {
+            let called = matches!(list.get(at + 1), Some(Node { token: Token::Group(_), .. }));
+            !called && mentions(std::slice::from_ref(node), name) && node.word().is_some()
+        });
+    });
+    found
+}
+
 /// Tells whether some word is as wanted.
 pub(super) fn any_word(nodes: &[Node], wanted: &mut impl FnMut(&str) -> bool) -> bool {
     nodes.iter().any(|node| match &node.token {

@@ -1,6 +1,6 @@
 //! Functions: definer rights without a fixed search path or open to everybody, LEAKPROOF, and notifications.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     expr::{Token, any_word, calls, last, mentions},
@@ -28,6 +28,8 @@ pub(super) fn run(judge: &mut Judge<'_>) {
             definer(judge, function, &mut found);
         }
         notify(judge, function, &mut found);
+        opens_tables(judge, function, &mut found);
+        statistics(judge, function, &mut found);
     }
     judge.findings.extend(found);
 }
@@ -78,13 +80,12 @@ fn definer(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
                 .fix(format!("ALTER {} SET search_path = {};", routine(function), fixed_path(judge, function))),
         );
     }
-    if returns_trigger(judge, function) {
-        return;
-    }
+    let in_trigger = returns_trigger(judge, function);
     let touched = tables_in(judge, function);
     let open = touched.iter().find_map(|table| judge.unbound_on(function.owner, table));
     let asks = judge.reads_context(function.oid);
-    if function.grants.iter().any(|grant| grant.grantee == 0 && grant.privilege == "EXECUTE") {
+    // A function of a trigger cannot be called.
+    if !in_trigger && function.grants.iter().any(|grant| grant.grantee == 0 && grant.privilege == "EXECUTE") {
         let mut finding =
             Finding::new(&rules::DEFINER_PUBLIC, &object, Some(Verb::Execute), &function.signature)
                 .evidence(format!(
@@ -106,8 +107,8 @@ fn definer(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
             Finding::new(&rules::DEFINER_TENANT, &object, Some(Verb::Execute), &function.signature)
                 .evidence(format!("it reads or writes tenants' rows without asking for whom: {why}"))
                 .fix(format!("ALTER {} SECURITY INVOKER;", routine(function)));
-        if !function.argument_types.is_empty() {
-            // An argument can be a secret that only its holder knows.
+        if in_trigger || !function.argument_types.is_empty() {
+            // An argument can be a secret that only its holder knows, and a row says whose it is.
             finding.level = Level::Info;
         }
         found.push(finding);
@@ -177,8 +178,21 @@ fn writable_path(judge: &Judge<'_>, function: &Function, path: &str, found: &mut
     let unqualified = judge.catalog.relations.iter().find(|table| {
         entries.contains(&table.schema) && any_word(judge.body(function.oid), &mut |word| word == table.name)
     });
+    // Another login that may make objects there is one step away.
+    let others =
+        judge.catalog.schemas.iter().filter(|schema| entries.contains(&schema.name)).find_map(|schema| {
+            let maker = schema.grants.iter().find(|grant| {
+                grant.privilege == "CREATE"
+                    && ![schema.owner, function.owner].contains(&grant.grantee)
+                    && judge.role(grant.grantee).is_some_and(|role| role.login && !role.superuser)
+            })?;
+            Some((schema, judge.role(maker.grantee)?))
+        });
+    let others = others.filter(|_| writable.is_none());
     let why = if let Some(schema) = writable {
         format!("its search path has {schema}, in which {} makes objects", judge.app())
+    } else if let Some((schema, role)) = others {
+        format!("its search path has {}, in which {} makes objects", schema.name, role.name)
     } else if let (Some(table), true, true) =
         (unqualified, may_temp, temp.is_none_or(|place| place + 1 < entries.len()))
     {
@@ -201,6 +215,14 @@ fn writable_path(judge: &Judge<'_>, function: &Function, path: &str, found: &mut
             &format!("SCHEMA {}", identifier(&schema.name)),
             &schema.grants,
         ));
+    }
+    if let Some((schema, role)) = others {
+        let _ = write!(
+            fix,
+            "\nREVOKE CREATE ON SCHEMA {} FROM {};",
+            identifier(&schema.name),
+            identifier(&role.name)
+        );
     }
     found.push(
         Finding::new(&rules::DEFINER_WRITABLE, function.object(), Some(Verb::Execute), &function.signature)
@@ -255,5 +277,51 @@ fn notify(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
                 "channels have no privileges: every login of the database may LISTEN and reads the payload",
             )
             .fix(fix),
+    );
+}
+
+/// Tables made by a function, granted, and never put under row security.
+fn opens_tables(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
+    let source = function.source.to_lowercase();
+    let makes = source.contains("create table") && source.contains("grant ");
+    if !makes || source.contains("row level security") || judge.tenant_tables().is_empty() {
+        return;
+    }
+    found.push(
+        Finding::new(&rules::OPENS_TABLES, function.object(), None, &function.signature)
+            .evidence("it makes tables and grants them, and does not enable row level security on them")
+            .fix(
+                "-- Let it grant nothing (a partition is reached through its parent), or enable and force row level\n\
+                 -- security on what it makes, and create the parent's policies there, before it grants.",
+            ),
+    );
+}
+
+/// Catalogues whose rows quote what is in tables, or what other sessions send.
+pub(super) const STATISTICS: &[&str] = &[
+    "pg_stats",
+    "pg_stats_ext",
+    "pg_stats_ext_exprs",
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_stat_statements",
+    "pg_stat_activity",
+];
+
+fn statistics(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
+    let reads = STATISTICS.iter().find(|name| mentions(judge.body(function.oid), name));
+    let (Some(name), true) = (reads, function.definer && runs(judge, function)) else { return };
+    if judge.acting.contains(&function.owner) {
+        return;
+    }
+    found.push(
+        Finding::new(
+            &rules::STATISTICS_READABLE,
+            function.object(),
+            Some(Verb::Execute),
+            &function.signature,
+        )
+        .evidence(format!("{} reads {name} by it with the rights of {}", judge.app(), owner(judge, function)))
+        .fix(format!("ALTER {} SECURITY INVOKER;", routine(function))),
     );
 }

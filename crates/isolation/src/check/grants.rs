@@ -30,6 +30,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
             uncovered(judge, relation, &mut found);
         }
     }
+    large_objects(judge, &mut found);
     sequences(judge, &mut found);
     making(judge, &mut found);
     defaults(judge, &mut found);
@@ -110,6 +111,28 @@ fn shared_writable(judge: &Judge<'_>, relation: &Relation, found: &mut Vec<Findi
             ))
             .fix(fix),
     );
+}
+
+/// Columns that refer to large objects, which have privileges and no policies.
+fn large_objects(judge: &Judge<'_>, found: &mut Vec<Finding>) {
+    for (table, _) in judge.tenant_tables().into_iter().filter(|(table, _)| !judge.acts(table).is_empty()) {
+        for column in table.columns.iter().filter(|column| matches!(column.type_name.as_str(), "oid" | "lo"))
+        {
+            let name = identifier(&column.name);
+            found.push(
+                Finding::new(&rules::LARGE_OBJECT_COLUMN, table.object(), None, &column.name)
+                    .evidence(format!(
+                        "{} refers to large objects: whoever knows or lists their numbers reads them, in every tenant",
+                        column.name
+                    ))
+                    .fix(format!(
+                        "-- Then remove the large objects with lo_unlink().\n\
+                         ALTER TABLE {} ALTER COLUMN {name} TYPE bytea USING lo_get({name});",
+                        table.quoted()
+                    )),
+            );
+        }
+    }
 }
 
 fn sequences(judge: &Judge<'_>, found: &mut Vec<Finding>) {
@@ -197,9 +220,9 @@ fn defaults(judge: &Judge<'_>, found: &mut Vec<Finding>) {
         found.push(
             Finding::new(
                 &rules::DEFAULT_PRIVILEGES,
-                format!("role:{}", if grantee == 0 { judge.app() } else { who }),
+                format!("role:{}", judge.role(owner).map_or("", |role| role.name.as_str())),
                 None,
-                &format!("{owner}{place}"),
+                &format!("{who}{place}"),
             )
             .evidence(format!(
                 "the next table of {}{} grants {who} {} at once, before it has row level security",

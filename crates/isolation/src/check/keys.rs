@@ -11,7 +11,7 @@ use super::{
     names::{Named, actions, column_list, columns, is_table},
 };
 use crate::{
-    catalog::{Column, Constraint, Index, Relation},
+    catalog::{Column, Constraint, Index, Relation, RelationKind},
     finding::{Finding, Level, Verb},
     rules,
     session::identifier,
@@ -62,9 +62,9 @@ fn unique(judge: &Judge<'_>, relation: &Relation, tenant: &Column, found: &mut V
         }
         let mut finding = Finding::new(&rules::UNIQUE, relation.object(), Some(Verb::Existence), &index.name)
             .evidence(format!(
-                "{} ({}) is unique over all tenants: a refused value is one that another has",
+                "{} is unique over all tenants, {}: a refused value is one that another has",
                 index.name,
-                column_list(relation, &index.columns)
+                index.definition.rsplit_once(" USING ").map_or("", |(_, keys)| keys)
             ))
             .fix(widen(judge, relation, tenant, index));
         if unguessable(relation, &index.columns) {
@@ -89,6 +89,12 @@ pub(super) fn widen(judge: &Judge<'_>, relation: &Relation, tenant: &Column, ind
         return format!("DROP INDEX {schema}.{name};\n{anew};");
     };
     let word = if constraint.kind == "p" { "PRIMARY KEY" } else { "UNIQUE" };
+    if constraint.kind == "p" && !tenant.not_null {
+        return format!(
+            "-- {} may be NULL, and no column of a primary key is: give each row a tenant first.",
+            tenant.name
+        );
+    }
     let listed = columns(relation, &constraint.columns);
     let (mut before, mut after) = (String::new(), String::new());
     for key in judge.catalog.constraints.iter().filter(|key| {
@@ -117,6 +123,8 @@ pub(super) fn widen(judge: &Judge<'_>, relation: &Relation, tenant: &Column, ind
     )
 }
 
+/// Writes a foreign key with the tenant in front. Rows that are there are looked at later: some may refer across tenants,
+/// and a busy table need not wait.
 fn composite(
     child: &Relation,
     theirs: &Column,
@@ -125,10 +133,15 @@ fn composite(
     key: &Constraint,
 ) -> String {
     let own = columns(child, &key.columns);
+    let (table, name) = (child.quoted(), identifier(&key.name));
+    let (later, validate) = if child.kind == RelationKind::Table {
+        let remark = "-- Then, once no row refers to another tenant's:";
+        (" NOT VALID", format!("\n{remark}\n-- ALTER TABLE {table} VALIDATE CONSTRAINT {name};"))
+    } else {
+        ("", String::new())
+    };
     format!(
-        "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}, {own}) REFERENCES {} ({}, {}){};",
-        child.quoted(),
-        identifier(&key.name),
+        "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({}, {own}) REFERENCES {} ({}, {}){}{later};{validate}",
         identifier(&theirs.name),
         parent.quoted(),
         identifier(&tenant.name),

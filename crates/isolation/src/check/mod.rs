@@ -2,7 +2,9 @@
 //! would refuse. It reads no row, so it is fit for a production database and for a replica.
 
 mod citus;
+mod comparisons;
 mod context;
+mod defaults;
 mod expr;
 mod fixes;
 mod functions;

@@ -21,6 +21,8 @@ pub(super) fn run(judge: &mut Judge<'_>) {
             without_policies(judge, relation, &acts);
         } else if !acts.is_empty() {
             off(judge, relation, &acts);
+        } else if !judge.policies(relation.oid).is_empty() {
+            forgotten(judge, relation);
         }
     }
 }
@@ -39,6 +41,16 @@ pub(super) fn words(acts: &[Act]) -> String {
 }
 
 fn off(judge: &mut Judge<'_>, relation: &Relation, acts: &[Act]) {
+    let adds_only = acts == [Act::Insert];
+    if adds_only
+        && judge
+            .tenant_column(relation.oid)
+            .is_some_and(|column| !judge.may_column(relation, column, "INSERT"))
+    {
+        // Its default says whose the row is, and nobody else may.
+        return;
+    }
+    let stamped = adds_only && judge.catalog.triggers.iter().any(|trigger| trigger.table == relation.oid);
     let parent = relation.parents.iter().filter_map(|oid| judge.relation(*oid)).find(|parent| parent.rls);
     let (rule, why) = match parent {
         Some(parent) => (
@@ -56,9 +68,18 @@ fn off(judge: &mut Judge<'_>, relation: &Relation, acts: &[Act]) {
     let directory = judge.is_root(relation.oid) && acts == [Act::Select];
     let mut finding =
         Finding::new(rule, relation.object(), Some(verb(acts[0])), "").evidence(evidence).fix(fix);
-    if directory {
+    if directory || stamped {
         finding.level = Level::Warning;
     }
+    judge.findings.push(finding);
+}
+
+/// Policies that wait for row security to be switched on, as the next grant will not.
+fn forgotten(judge: &mut Judge<'_>, relation: &Relation) {
+    let mut finding = Finding::new(&rules::RLS_OFF, relation.object(), None, "")
+        .evidence("it has policies, and row level security is off: the first grant opens it to every tenant")
+        .fix(judge.protect(relation));
+    finding.level = Level::Warning;
     judge.findings.push(finding);
 }
 
@@ -70,14 +91,14 @@ fn not_forced(judge: &mut Judge<'_>, relation: &Relation) {
     let app_owns = judge.inherits.contains(&relation.owner);
     let level = if app_owns {
         Level::Error
-    } else if judge.is_superuser(relation.owner) {
-        Level::Info
-    } else {
+    } else if is_used(judge, relation) {
         Level::Warning
+    } else {
+        Level::Info
     };
     let evidence = if app_owns {
         format!("{} acts with the rights of {owner}, who owns it and is not bound", judge.app())
-    } else if level == Level::Info {
+    } else if judge.is_superuser(relation.owner) {
         format!("{owner}, who owns it, is superuser: FORCE will matter when the table gets another owner")
     } else {
         format!("what runs as its owner {owner} (views, definer functions, jobs) sees every tenant")
@@ -87,6 +108,21 @@ fn not_forced(judge: &mut Judge<'_>, relation: &Relation) {
         .fix(format!("ALTER TABLE {} FORCE ROW LEVEL SECURITY;", relation.quoted()));
     finding.level = level;
     judge.findings.push(finding);
+}
+
+/// Tells whether something acts as a table's owner, or could: a login, a view or definer function of that role, a
+/// member; or whether the owner's other tables are forced, and this one was forgotten.
+fn is_used(judge: &Judge<'_>, relation: &Relation) -> bool {
+    let owner = relation.owner;
+    let catalog = judge.catalog;
+    !judge.is_superuser(owner)
+        && (judge.role(owner).is_some_and(|role| role.login)
+            || catalog.memberships.iter().any(|membership| membership.role == owner)
+            || catalog.functions.iter().any(|function| function.definer && function.owner == owner)
+            || catalog.relations.iter().any(|other| {
+                other.owner == owner
+                    && (other.definition.is_some() || other.force && other.oid != relation.oid)
+            }))
 }
 
 fn without_policies(judge: &mut Judge<'_>, relation: &Relation, acts: &[Act]) {

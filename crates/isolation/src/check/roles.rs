@@ -21,6 +21,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
     if let Some(app) = judge.role(judge.subject.role) {
         itself(judge, app, &mut found);
         owns(judge, app, &mut found);
+        owns_helpers(judge, app, &mut found);
         becomes(judge, app, &mut found);
     }
     other_logins(judge, &mut found);
@@ -126,6 +127,28 @@ fn owns(judge: &Judge<'_>, app: &Role, found: &mut Vec<Finding>) {
     found.push(finding);
 }
 
+/// A function that decides in policies, in the hands of whom they should bind.
+fn owns_helpers(judge: &Judge<'_>, app: &Role, found: &mut Vec<Finding>) {
+    let called = super::context::called_by_policies(judge);
+    for function in judge.catalog.functions.iter().filter(|function| {
+        called.contains(&function.oid)
+            && judge.inherits.contains(&function.owner)
+            && !judge.is_superuser(app.oid)
+    }) {
+        let table = judge
+            .catalog
+            .relations
+            .iter()
+            .find(|table| table.rls && !judge.inherits.contains(&table.owner) && is_table(table));
+        let owner = table.map_or_else(|| "CURRENT_USER".to_owned(), |table| judge.grantee(table.owner));
+        found.push(
+            Finding::new(&rules::ROLE_OWNS, function.object(), None, &function.signature)
+                .evidence(format!("policies call it, and {} owns it: its owner replaces its body", app.name))
+                .fix(format!("ALTER {} OWNER TO {owner};", super::names::routine(function))),
+        );
+    }
+}
+
 fn listed(names: &[String], count: usize) -> String {
     let more = if count > names.len() { format!(" and {} more", count - names.len()) } else { String::new() };
     format!("{}{more}", names.join(", "))
@@ -135,7 +158,7 @@ fn becomes(judge: &Judge<'_>, app: &Role, found: &mut Vec<Finding>) {
     for oid in &judge.becomes {
         let Some(role) = judge.role(*oid).filter(|role| role.oid != app.oid) else { continue };
         let fix = leave(judge, app, role);
-        let object = format!("role:{}", app.name);
+        let object = format!("role:{}", role.name);
         if role.predefined {
             let mut finding = Finding::new(&rules::PREDEFINED, &object, None, &role.name)
                 .evidence(format!("{} is member of {}", app.name, role.name))

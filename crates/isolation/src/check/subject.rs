@@ -168,7 +168,12 @@ fn role(catalog: &Catalog, config: &Config) -> Result<(u32, String, String), Sub
         let named = catalog.policies.iter().filter(|policy| policy.roles.contains(&role.oid)).count();
         let name = role.name.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        let mut score = i64::try_from(granted.min(30) * 2 + named).unwrap_or_default();
+        let own = catalog.relations.iter().filter(|relation| {
+            relation.grants.iter().any(|grant| grant.grantee == role.oid)
+                || relation.columns.iter().any(|c| c.grants.iter().any(|grant| grant.grantee == role.oid))
+        });
+        let own = own.count();
+        let mut score = i64::try_from(granted.min(30) * 2 + own.min(30) * 2 + named).unwrap_or_default();
         score += if role.login { 8 } else { 0 };
         score += if has(&["app", "api", "web", "tenant", "authenticated"]) { 8 } else { 0 };
         score -=

@@ -36,6 +36,7 @@ fn view(judge: &Judge<'_>, view: &Relation, acts: &[Act], found: &mut Vec<Findin
     if option(view, "security_invoker") {
         return;
     }
+    statistics(judge, view, found);
     let open: Vec<String> = judge
         .tables_behind(view)
         .into_iter()
@@ -73,6 +74,21 @@ fn view(judge: &Judge<'_>, view: &Relation, acts: &[Act], found: &mut Vec<Findin
                 .fix(format!("ALTER VIEW {} SET (check_option = 'cascaded');", view.quoted())),
         );
     }
+}
+
+/// A view over statistics shows them with its owner's rights.
+fn statistics(judge: &Judge<'_>, view: &Relation, found: &mut Vec<Finding>) {
+    let expr = Expr::parse(view.definition.as_deref().unwrap_or_default());
+    let Some(name) =
+        super::functions::STATISTICS.iter().find(|name| super::expr::mentions(expr.nodes(), name))
+    else {
+        return;
+    };
+    found.push(
+        Finding::new(&rules::STATISTICS_READABLE, view.object(), Some(Verb::Select), "")
+            .evidence(format!("{} reads {name} by it with its owner's rights", judge.app()))
+            .fix(format!("ALTER VIEW {} SET (security_invoker = true);", view.quoted())),
+    );
 }
 
 /// Writes how a view comes to read as its caller, who needs the privileges then.
@@ -167,6 +183,10 @@ fn rewrite_rules(judge: &Judge<'_>, found: &mut Vec<Finding>) {
             other.oid != relation.oid
                 && judge.holds(other.oid) != Holds::Shared
                 && super::expr::mentions(expr.nodes(), &other.name)
+                && !judge.context_in(expr.nodes())
+                && !judge.tenant_column(other.oid).is_some_and(|column| {
+                    super::expr::mentions(expr.nodes(), &format!("new.{}", column.name))
+                })
                 && judge.unbound_on(relation.owner, other).is_some()
         });
         let Some(touched) = touched else { continue };

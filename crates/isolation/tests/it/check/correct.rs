@@ -1,5 +1,7 @@
 //! Designs that are unusual and right raise no alarm.
 
+use std::fmt::Write;
+
 use novelfoundry_isolation::{
     config::{Config, Statements},
     finding::Level,
@@ -200,7 +202,7 @@ async fn designs_that_are_right_raise_no_alarm() {
         found.retain(|finding| !allowed.contains(&finding.rule.as_str()));
         let alarms = shown(&found, Level::Warning);
         if !alarms.is_empty() {
-            wrong.push_str(&format!("{name}:\n{alarms}\n"));
+            writeln!(wrong, "{name}:\n{alarms}").unwrap();
         }
         session.run("rollback").await.unwrap();
     }

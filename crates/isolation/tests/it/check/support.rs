@@ -1,5 +1,7 @@
 //! A schema is made, judged and mended inside one transaction that is rolled back, roles included.
 
+use std::fmt::Write;
+
 use novelfoundry_isolation::{
     catalog,
     check::judge,
@@ -54,5 +56,8 @@ pub(super) fn app() -> Config {
 
 pub(super) fn shown(found: &[Finding], from: Level) -> String {
     let lines = found.iter().filter(|finding| finding.level >= from);
-    lines.map(|f| format!("{:?} {} {}: {}\n", f.level, f.rule, f.object, f.evidence)).collect()
+    lines.fold(String::new(), |mut text, f| {
+        writeln!(text, "{:?} {} {}: {}", f.level, f.rule, f.object, f.evidence).unwrap();
+        text
+    })
 }
