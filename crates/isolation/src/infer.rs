@@ -123,11 +123,12 @@ pub fn infer(catalog: &Catalog, config: &Config) -> Result<Subject, InferError> 
         _ => None,
     };
     let (mut tenants, mut principals) = (pair(&config.tenants), pair(&config.principals));
-    if tenants.is_none() && principals.is_none() {
-        if let Some((roles, because)) = role_tenants(catalog, &app_role, &context) {
-            inferred.insert("principals".to_owned(), Inferred { value: json!(roles), because });
-            principals = Some(roles);
-        }
+    if tenants.is_none()
+        && principals.is_none()
+        && let Some((roles, because)) = role_tenants(catalog, &app_role, &context)
+    {
+        inferred.insert("principals".to_owned(), Inferred { value: json!(roles), because });
+        principals = Some(roles);
     }
     if context.iter().any(|statement| statement.contains("{tenant}") && is_role_change(statement))
         && tenants.is_none()
@@ -259,7 +260,7 @@ fn app_role(
     let mut scored: Vec<(i64, &Role)> = catalog
         .roles
         .iter()
-        .filter(|role| !role.predefined && !(role.superuser && role.oid == 10))
+        .filter(|role| !(role.predefined || role.superuser && role.oid == 10))
         .filter_map(|role| Some((score(role)?, role)))
         .collect();
     scored.sort_by_key(|(score, role)| (-score, role.name.clone()));

@@ -4,7 +4,7 @@
 use regex_lite::Regex;
 
 use super::{
-    Hunt, functions, hijack,
+    Hunt, choices, functions, hijack,
     seed::{Row, Seeder, insert},
     stage::Actor,
 };
@@ -387,7 +387,7 @@ async fn own_references(hunt: &mut Hunt) -> Result<(), SessionError> {
                         let (name, category) =
                             info.map_or(("", ""), |info| (info.name.as_str(), info.category.as_str()));
                         if other && value != victim.id {
-                            literal(&functions::nobodys(name, category, &value))
+                            literal(&choices::nobodys(name, category, &value))
                         } else {
                             literal(&value)
                         }
@@ -461,7 +461,9 @@ async fn leakproof(hunt: &mut Hunt) -> Result<(), SessionError> {
                     .map(|kind| format!("set local enable_{kind} = off"))
                     .to_vec();
                 script.push(statement.clone());
-                let outcome = hunt.stage.attempt(Actor::Attacker, &script, None).await?;
+                let before =
+                    hunt.base_of(&relation).map(|base| hunt.stage.without_own(&base)).unwrap_or_default();
+                let outcome = hunt.stage.attempt_after(&before, Actor::Attacker, &script, None).await?;
                 let word = outcome
                     .refusal
                     .as_ref()
@@ -594,6 +596,19 @@ async fn large_objects(hunt: &mut Hunt) -> Result<(), SessionError> {
     if holders.is_empty() && hunt.stage.catalog.large_objects == 0 && !lax {
         return Ok(());
     }
+    // Objects that are there tell whose they are; where there are none, the app may be who makes them.
+    let roles: Vec<String> = hunt.stage.roles_in_play().iter().map(ToString::to_string).collect();
+    let owners = hunt
+        .stage
+        .used
+        .run(&format!(
+            "select count(*), count(*) filter (where lomowner in ({})) from pg_largeobject_metadata",
+            roles.join(", ")
+        ))
+        .await?;
+    let counted = owners.rows.first().cloned().unwrap_or_default();
+    let by_others = counted.first().cloned().flatten().is_some_and(|all| all != "0")
+        && counted.get(1).cloned().flatten().is_some_and(|own| own == "0");
     let victim = hunt.stage.victim.clone();
     let text = hex::encode(format!("{}lob", victim.marker));
     let make = format!("select lo_from_bytea(0, decode('{text}', 'hex'))");
@@ -601,17 +616,20 @@ async fn large_objects(hunt: &mut Hunt) -> Result<(), SessionError> {
     let mut script = vec!["begin".to_owned()];
     script.extend(hunt.stage.enter_as(&victim));
     script.extend([make.clone(), "commit".to_owned()]);
-    let made = hunt.stage.used.try_run_all(&script).await?;
-    if made.iter().any(Result::is_err) {
+    let results = hunt.stage.used.try_run_all(&script).await?;
+    if results.iter().any(Result::is_err) {
         hunt.stage.used.try_run("rollback").await?.ok();
     }
-    let of_app = made
-        .get(made.len() - 2)
+    let of_app = results
+        .get(results.len() - 2)
         .and_then(|result| result.as_ref().ok())
         .and_then(|answer| answer.value().map(ToOwned::to_owned));
     let of_nobody = hunt.stage.used.run(&make).await?.value().map(ToOwned::to_owned);
     for (oid, nobodys) in [(of_app, false), (of_nobody, true)] {
         let Some(oid) = oid else { continue };
+        if by_others && !nobodys {
+            continue;
+        }
         let statement = format!("select lo_get({oid})");
         hunt.count(
             "pg_catalog.pg_largeobject",

@@ -2,7 +2,7 @@
 
 use super::{
     Hunt,
-    functions::nobodys,
+    choices::nobodys,
     links::Link,
     seed::{Row, Seeder, insert},
     stage::Actor,
@@ -88,7 +88,7 @@ fn beyond_guessing(hunt: &Hunt, base: &Relation, columns: &[Column]) -> bool {
         let random = hunt.stage.catalog.base_type(column.type_oid).is_some_and(|info| info.name == "uuid");
         let counted = !column.identity.is_empty()
             || column.default.as_deref().is_some_and(|default| default.starts_with("nextval("));
-        random || counted || super::functions::is_secret(&base.name, &column.name)
+        random || counted || super::choices::is_secret(&base.name, &column.name)
     })
 }
 

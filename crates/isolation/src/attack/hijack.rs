@@ -67,7 +67,7 @@ async fn temporary_tables(hunt: &mut Hunt, function: &Function) -> Result<bool, 
         let forged = seeder.craft(&table, &oneself, &Row::new()).await?;
         hunt.seeds = seeder.seeds;
         let mut temporary = table.clone();
-        temporary.schema = "pg_temp".to_owned();
+        "pg_temp".clone_into(&mut temporary.schema);
         for column in &mut temporary.columns {
             column.identity.clear();
         }
@@ -94,7 +94,7 @@ async fn own_functions(hunt: &mut Hunt, function: &Function) -> Result<(), Sessi
     let fixed = function.search_path().map(ToOwned::to_owned);
     if let Some(path) = &fixed {
         let first = path.split(',').map(|part| part.trim().trim_matches('"').to_owned()).collect::<Vec<_>>();
-        if !first.iter().any(|part| *part == schema.0) {
+        if !first.contains(&schema.0) {
             return Ok(());
         }
     }

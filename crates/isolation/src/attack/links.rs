@@ -131,12 +131,12 @@ pub(super) fn roots(catalog: &Catalog, tenant_column: &str) -> Vec<(u32, String)
             format!("{stem}es"),
             format!("{}ies", stem.trim_end_matches('y')),
         ];
-        let named = catalog.relations.iter().find(|relation| {
+        let listing = catalog.relations.iter().find(|relation| {
             relation.is_table()
                 && relation.column_named(tenant_column).is_none()
                 && names.contains(&relation.name.to_ascii_lowercase())
         });
-        if let Some(root) = named
+        if let Some(root) = listing
             && let [number] = catalog.key(root.oid).as_slice()
             && let Some(column) = root.column(*number)
         {

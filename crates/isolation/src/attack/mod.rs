@@ -1,6 +1,7 @@
 //! Acts as the app's own role in a scratch copy and really tries: what is reported was seen to happen.
 
 mod chain;
+mod choices;
 mod copies;
 mod elsewhere;
 mod existence;

@@ -108,123 +108,123 @@ fn kind(stage: &Stage) -> Option<String> {
 /// Returns ids that differ from one in what careless comparisons drop.
 fn resembling(id: &str, kind: &str) -> Vec<String> {
     match kind {
-        "int2" | "int4" | "int8" | "numeric" => {
-            let Ok(number) = id.parse::<i128>() else { return Vec::new() };
-            let limit: i128 = match kind {
-                "int2" => i128::from(i16::MAX),
-                "int4" => i128::from(i32::MAX),
-                _ => i128::from(i64::MAX),
-            };
-            let mut ids = vec![
-                number + 1,
-                number * 10 + 1,
-                number - 1,
-                number * 10,
-                number * 100 + 7,
-                number / 10,
-                -number,
-            ];
-            for step in [
-                2,
-                3,
-                4,
-                5,
-                6,
-                7,
-                8,
-                9,
-                10,
-                12,
-                16,
-                20,
-                32,
-                50,
-                64,
-                97,
-                100,
-                101,
-                128,
-                256,
-                500,
-                512,
-                1000,
-                1024,
-                10_000,
-                65_536,
-                1 << 32,
-            ] {
-                ids.extend([number + step, number - step]);
-            }
-            ids.into_iter()
-                .filter(|other| *other > 0 && *other <= limit && *other != number)
-                .map(|other| other.to_string())
-                .collect()
-        }
-        "uuid" => {
-            let mut ids = Vec::new();
-            let bytes: Vec<char> = id.chars().collect();
-            for at in [35, 34, 30, 24, 22, 14, 12, 9, 7, 3, 0] {
-                let mut other = bytes.clone();
-                if let Some(place) = other.get_mut(at) {
-                    *place = if *place == '1' { '2' } else { '1' };
-                }
-                ids.push(other.into_iter().collect());
-            }
-            ids
-        }
-        "text" => {
-            let flipped: String = id
-                .chars()
-                .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
-                .collect();
-            let shorter: String = id.chars().take(id.chars().count().saturating_sub(1)).collect();
-            let count = id.chars().count();
-            let tail = |keep: usize| format!("{}zz", id.chars().take(keep).collect::<String>());
-            let head = |keep: usize| {
-                format!("zz{}", id.chars().skip(count.saturating_sub(keep)).collect::<String>())
-            };
-            let last: String = format!("{shorter}{}", if id.ends_with('1') { '2' } else { '1' });
-            let mut ids = vec![
-                flipped,
-                format!("{id}2"),
-                last,
-                format!("{id} "),
-                format!("{id}-eu"),
-                format!("{id}_x"),
-                format!("{id}/x"),
-                format!("{id}.x"),
-                shorter,
-            ];
-            ids.extend([
-                format!(" {id}"),
-                format!("x{id}"),
-                id.replace('_', "x"),
-                id.replace('-', "_"),
-                id.replace(['-', '_', ' ', '.'], ""),
-                id.to_uppercase(),
-            ]);
-            for keep in [12, 10, 8, 6, 5, 4, 3, 2, 1] {
-                if keep < count {
-                    ids.extend([tail(keep), head(keep)]);
-                }
-            }
-            if let Some(first) =
-                id.split(['-', '_', '.', '/', ':', '@']).next().filter(|first| first.len() < id.len())
-            {
-                ids.extend([
-                    format!("{first}-other"),
-                    format!("{first}_other"),
-                    format!("{first}.other"),
-                    format!("{first}/other"),
-                    first.to_owned(),
-                ]);
-            }
-            ids.push(id.replace('a', "á").replace('e', "é").replace('o', "ö"));
-            ids.retain(|other| other != id && !other.is_empty());
-            ids
-        }
+        "int2" | "int4" | "int8" | "numeric" => numbers(id, kind),
+        "uuid" => uuids(id),
+        "text" => texts(id),
         _ => Vec::new(),
     }
+}
+
+/// Distances at which careless arithmetic takes one number for another.
+const STEPS: [i128; 27] = [
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    12,
+    16,
+    20,
+    32,
+    50,
+    64,
+    97,
+    100,
+    101,
+    128,
+    256,
+    500,
+    512,
+    1000,
+    1024,
+    10_000,
+    65_536,
+    1 << 32,
+];
+
+fn numbers(id: &str, kind: &str) -> Vec<String> {
+    let Ok(number) = id.parse::<i128>() else { return Vec::new() };
+    let limit: i128 = match kind {
+        "int2" => i128::from(i16::MAX),
+        "int4" => i128::from(i32::MAX),
+        _ => i128::from(i64::MAX),
+    };
+    let mut ids =
+        vec![number + 1, number * 10 + 1, number - 1, number * 10, number * 100 + 7, number / 10, -number];
+    for step in STEPS {
+        ids.extend([number + step, number - step]);
+    }
+    ids.into_iter()
+        .filter(|other| *other > 0 && *other <= limit && *other != number)
+        .map(|other| other.to_string())
+        .collect()
+}
+
+fn uuids(id: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    let bytes: Vec<char> = id.chars().collect();
+    for at in [35, 34, 30, 24, 22, 14, 12, 9, 7, 3, 0] {
+        let mut other = bytes.clone();
+        if let Some(place) = other.get_mut(at) {
+            *place = if *place == '1' { '2' } else { '1' };
+        }
+        ids.push(other.into_iter().collect());
+    }
+    ids
+}
+
+fn texts(id: &str) -> Vec<String> {
+    let flipped: String = id
+        .chars()
+        .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+        .collect();
+    let shorter: String = id.chars().take(id.chars().count().saturating_sub(1)).collect();
+    let count = id.chars().count();
+    let tail = |keep: usize| format!("{}zz", id.chars().take(keep).collect::<String>());
+    let head = |keep: usize| format!("zz{}", id.chars().skip(count.saturating_sub(keep)).collect::<String>());
+    let last: String = format!("{shorter}{}", if id.ends_with('1') { '2' } else { '1' });
+    let mut ids = vec![
+        flipped,
+        format!("{id}2"),
+        last,
+        format!("{id} "),
+        format!("{id}-eu"),
+        format!("{id}_x"),
+        format!("{id}/x"),
+        format!("{id}.x"),
+        shorter,
+    ];
+    ids.extend([
+        format!(" {id}"),
+        format!("x{id}"),
+        id.replace('_', "x"),
+        id.replace('-', "_"),
+        id.replace(['-', '_', ' ', '.'], ""),
+        id.to_uppercase(),
+    ]);
+    for keep in [12, 10, 8, 6, 5, 4, 3, 2, 1] {
+        if keep < count {
+            ids.extend([tail(keep), head(keep)]);
+        }
+    }
+    if let Some(first) =
+        id.split(['-', '_', '.', '/', ':', '@']).next().filter(|first| first.len() < id.len())
+    {
+        ids.extend([
+            format!("{first}-other"),
+            format!("{first}_other"),
+            format!("{first}.other"),
+            format!("{first}/other"),
+            first.to_owned(),
+        ]);
+    }
+    ids.push(id.replace('a', "á").replace('e', "é").replace('o', "ö"));
+    ids.retain(|other| other != id && !other.is_empty());
+    ids
 }
 
 /// Returns ids that have nothing in common with one but, perhaps, a hash.

@@ -96,6 +96,16 @@ pub(super) fn people(
             }
         }
     }
+    for (table, column) in in_functions(catalog, &settings, by_role) {
+        add(table, &column);
+    }
+    follow(catalog, tenant_column, &mut found);
+    found
+}
+
+/// Finds columns of persons in the tables of functions that ask who is there.
+fn in_functions(catalog: &Catalog, settings: &[String], by_role: bool) -> Vec<(u32, String)> {
+    let mut found = Vec::new();
     for function in catalog.functions.iter().filter(|function| !function.extension) {
         let read = settings_read(&function.source);
         let named = settings.iter().any(|setting| read.contains(setting))
@@ -114,12 +124,16 @@ pub(super) fn people(
                     && mentions(&function.source, &column.name)
                     && !is_flag(catalog, column)
                 {
-                    add(other.oid, &column.name);
+                    found.push((other.oid, column.name.clone()));
                 }
             }
         }
     }
-    // A list of persons is what these columns refer to, and what else refers to it holds persons too.
+    found
+}
+
+/// Follows references: a list of persons is what such columns refer to, and what else refers to it holds persons too.
+fn follow(catalog: &Catalog, tenant_column: Option<&str>, found: &mut Vec<(u32, String)>) {
     let mut next = 0;
     while next < found.len() {
         let (table, column) = found[next].clone();
@@ -140,7 +154,6 @@ pub(super) fn people(
         }
         next += 1;
     }
-    found
 }
 
 fn person_like(name: &str) -> bool {

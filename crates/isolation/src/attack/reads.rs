@@ -145,6 +145,27 @@ async fn read(
         hunt.shared_on_purpose(relation, context, &statements, &evidence);
         return Ok(());
     }
+    // What stands in rows of the attacker's own was put there by something between.
+    if context == TenantContext::Tenant
+        && let Some(Link::Tenant(column)) = hunt.stage.links.get(&relation.oid)
+        && let Some(at) = answer.columns.iter().position(|name| name == column)
+        && foreign.iter().all(|row| answer.rows[*row][at].as_deref() == Some(hunt.stage.attacker.id.as_str()))
+    {
+        let between: Vec<String> = hunt
+            .stage
+            .catalog
+            .triggers
+            .iter()
+            .filter(|trigger| trigger.table == relation.oid && trigger.enabled)
+            .filter_map(|trigger| hunt.stage.catalog.function(trigger.function))
+            .filter(|function| function.definer)
+            .map(crate::catalog::Function::object)
+            .collect();
+        for function in between {
+            let evidence = "it writes what another tenant's rows say into rows of the attacker's own";
+            hunt.add(&rules::REVEALS, &function, Verb::Insert, context, &statements, evidence, None);
+        }
+    }
     hunt.read_leaks.insert((relation.oid, context));
     hunt.leak(&rules::READS, relation.oid, &object, Verb::Select, context, &statements, &evidence);
     Ok(())
@@ -156,6 +177,7 @@ async fn leaky_conditions(hunt: &mut Hunt, relation: &Relation) -> Result<(), Se
         return Ok(());
     }
     let object = relation.object();
+    let before = hunt.base_of(relation).map(|base| hunt.stage.without_own(&base)).unwrap_or_default();
     for column in &relation.columns {
         if !hunt.stage.may_column(relation, column, "SELECT") {
             continue;
@@ -175,7 +197,7 @@ async fn leaky_conditions(hunt: &mut Hunt, relation: &Relation) -> Result<(), Se
         ]);
         for script in [cast, told] {
             hunt.count(&object, Verb::Select, TenantContext::Tenant, "leaky condition");
-            let outcome = hunt.stage.attempt(Actor::Attacker, &script, None).await?;
+            let outcome = hunt.stage.attempt_after(&before, Actor::Attacker, &script, None).await?;
             let asked = script.join("; ");
             let word = outcome
                 .refusal

@@ -20,19 +20,19 @@ pub(super) type Row = BTreeMap<String, Option<String>>;
 #[derive(Debug, Default)]
 pub(super) struct Seeds {
     /// The rows by table and tenant, the plain one first.
-    pub rows: HashMap<(u32, String), Vec<Row>>,
+    pub(super) rows: HashMap<(u32, String), Vec<Row>>,
     /// Tables that could not be filled for somebody, and why.
-    pub failed: BTreeMap<u32, String>,
+    pub(super) failed: BTreeMap<u32, String>,
 }
 
 impl Seeds {
     /// Returns a tenant's first row of a table.
-    pub fn row(&self, table: u32, tenant: &Tenant) -> Option<&Row> {
+    pub(super) fn row(&self, table: u32, tenant: &Tenant) -> Option<&Row> {
         self.rows.get(&(table, tenant.id.clone()))?.first()
     }
 
     /// Returns all rows of a tenant in a table.
-    pub fn rows_of(&self, table: u32, tenant: &Tenant) -> &[Row] {
+    pub(super) fn rows_of(&self, table: u32, tenant: &Tenant) -> &[Row] {
         self.rows.get(&(table, tenant.id.clone())).map_or(&[], Vec::as_slice)
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn order(catalog: &Catalog) -> Vec<Relation> {
             })
         };
         // In a circle somebody has to begin; a key that may be null is filled in later or never.
-        let at = left.iter().position(|relation| ready(relation)).unwrap_or(0);
+        let at = left.iter().position(ready).unwrap_or(0);
         let relation = left.remove(at);
         done.insert(relation.oid);
         ordered.push(relation.clone());
@@ -66,22 +66,22 @@ pub(super) fn order(catalog: &Catalog) -> Vec<Relation> {
 /// Makes rows on a stage.
 pub(super) struct Seeder<'a> {
     /// The stage.
-    pub stage: &'a mut Stage,
+    pub(super) stage: &'a mut Stage,
     /// What was planted so far.
-    pub seeds: Seeds,
+    pub(super) seeds: Seeds,
     makers: HashMap<String, Maker>,
     /// How far planting goes: as the app, as the superuser, without triggers and references.
-    pub ways: usize,
+    pub(super) ways: usize,
 }
 
 impl<'a> Seeder<'a> {
     /// Begins on a stage.
-    pub fn new(stage: &'a mut Stage) -> Self {
+    pub(super) fn new(stage: &'a mut Stage) -> Self {
         Self { stage, seeds: Seeds::default(), makers: HashMap::new(), ways: 3 }
     }
 
     /// Takes up again what was planted before.
-    pub fn resume(stage: &'a mut Stage, seeds: Seeds) -> Self {
+    pub(super) fn resume(stage: &'a mut Stage, seeds: Seeds) -> Self {
         Self { stage, seeds, makers: HashMap::new(), ways: 3 }
     }
 
@@ -92,7 +92,7 @@ impl<'a> Seeder<'a> {
     }
 
     /// Fills every table for a tenant; what fails is noted.
-    pub async fn plant(&mut self, tenant: &Tenant, order: &[Relation]) -> Result<(), SessionError> {
+    pub(super) async fn plant(&mut self, tenant: &Tenant, order: &[Relation]) -> Result<(), SessionError> {
         for table in order {
             // What the app cannot fill and nothing ties to a tenant is the same for all.
             if !self.stage.links.contains_key(&table.oid) && !self.stage.may(table, "INSERT") {
@@ -140,7 +140,7 @@ impl<'a> Seeder<'a> {
     }
 
     /// Adds rows of a tenant that differ from its first in one column each: flags, states, times.
-    pub async fn vary(&mut self, tenant: &Tenant, table: &Relation) -> Result<(), SessionError> {
+    pub(super) async fn vary(&mut self, tenant: &Tenant, table: &Relation) -> Result<(), SessionError> {
         // What the app has no right on is the schema's own book-keeping, which a wild row would upset.
         if !["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|privilege| self.stage.may(table, privilege))
         {
@@ -201,7 +201,7 @@ impl<'a> Seeder<'a> {
     }
 
     /// Makes one row for a tenant with some columns given; as the app, else as the superuser, else without triggers.
-    pub async fn plant_row(
+    pub(super) async fn plant_row(
         &mut self,
         table: &Relation,
         tenant: &Tenant,
@@ -257,7 +257,7 @@ impl<'a> Seeder<'a> {
     }
 
     /// Chooses values for a row: the tenant's own keys, references to its own rows, and what the checks let through.
-    pub async fn craft(
+    pub(super) async fn craft(
         &mut self,
         table: &Relation,
         tenant: &Tenant,
@@ -367,7 +367,7 @@ impl<'a> Seeder<'a> {
             .filter_map(|row| row.into_iter().next()?)
             .collect();
         let altered: Vec<String> =
-            known.iter().map(|value| super::functions::nobodys(&name, &category, value)).collect();
+            known.iter().map(|value| super::choices::nobodys(&name, &category, value)).collect();
         Ok(altered.into_iter().chain(known).collect())
     }
 
@@ -507,14 +507,14 @@ pub(super) fn insert(table: &Relation, row: &Row) -> String {
 
 impl Stage {
     /// Returns the statements that make the session act as the app's role for a tenant.
-    pub fn enter_as(&self, tenant: &Tenant) -> Vec<String> {
+    pub(super) fn enter_as(&self, tenant: &Tenant) -> Vec<String> {
         let mut statements = self.enter(Actor::Unset);
         statements.extend(self.context_of(tenant));
         statements
     }
 
     /// Returns what opens a tenant's context without changing the role, for a superuser beside it.
-    pub fn context_settings(&self, tenant: &Tenant) -> Vec<String> {
+    pub(super) fn context_settings(&self, tenant: &Tenant) -> Vec<String> {
         self.context_of(tenant)
             .into_iter()
             .filter(|statement| !crate::infer::is_role_change(statement))

@@ -30,11 +30,11 @@ pub enum SetupError {
 /// A stage with everything planted.
 pub(super) struct Set {
     /// The stage.
-    pub stage: Stage,
+    pub(super) stage: Stage,
     /// What was planted.
-    pub seeds: Seeds,
+    pub(super) seeds: Seeds,
     /// What only the victim's rows say.
-    pub tokens: Tokens,
+    pub(super) tokens: Tokens,
 }
 
 /// Sets the stage.

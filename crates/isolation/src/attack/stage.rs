@@ -15,45 +15,45 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tenant {
     /// The tenant, as text.
-    pub id: String,
+    pub(super) id: String,
     /// Who acts for it.
-    pub principal: Option<String>,
+    pub(super) principal: Option<String>,
     /// With what every text made for it begins.
-    pub marker: String,
+    pub(super) marker: String,
     /// Tells its numbers from others'.
-    pub block: u32,
+    pub(super) block: u32,
 }
 
 /// The copy and everybody in it.
 pub(super) struct Stage {
     /// Where the copy is, for its superuser.
-    pub url: novelfoundry_connection::DatabaseUrl,
+    pub(super) url: novelfoundry_connection::DatabaseUrl,
     /// A session that has opened contexts before.
-    pub used: Session,
+    pub(super) used: Session,
     /// A session that never has.
-    pub fresh: Session,
+    pub(super) fresh: Session,
     /// What the copy consists of.
-    pub catalog: Catalog,
+    pub(super) catalog: Catalog,
     /// Whom attacks act as, and how.
-    pub subject: Subject,
+    pub(super) subject: Subject,
     /// The app role's oid.
-    pub app: u32,
+    pub(super) app: u32,
     /// Whose each table's rows are.
-    pub links: Links,
+    pub(super) links: Links,
     /// The attacker.
-    pub attacker: Tenant,
+    pub(super) attacker: Tenant,
     /// The victim.
-    pub victim: Tenant,
+    pub(super) victim: Tenant,
     /// Others whose names resemble the attacker's.
-    pub neighbours: Vec<Tenant>,
+    pub(super) neighbours: Vec<Tenant>,
     /// Columns that hold a person who acts for a tenant.
-    pub people: Vec<(u32, String)>,
+    pub(super) people: Vec<(u32, String)>,
     /// The rows of the victim in tables that nothing ties to a tenant, as text.
-    pub provenance: HashMap<u32, Vec<String>>,
+    pub(super) provenance: HashMap<u32, Vec<String>>,
     /// The statement that takes the victim's fingerprint; made once.
-    pub fingerprint: String,
+    pub(super) fingerprint: String,
     /// How many attempts there were.
-    pub attempts: usize,
+    pub(super) attempts: usize,
 }
 
 /// Who acts in an attempt.
@@ -71,7 +71,7 @@ pub(super) enum Actor {
 
 impl Actor {
     /// Returns the actor of a context of attack.
-    pub fn of(context: TenantContext) -> Self {
+    pub(super) fn of(context: TenantContext) -> Self {
         match context {
             TenantContext::Tenant => Self::Attacker,
             TenantContext::Unset => Self::Unset,
@@ -84,23 +84,23 @@ impl Actor {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     /// What each statement brought; those behind a refusal are missing.
-    pub answers: Vec<Answer>,
+    pub(super) answers: Vec<Answer>,
     /// The refusal that ended it.
-    pub refusal: Option<Refusal>,
+    pub(super) refusal: Option<Refusal>,
     /// What was heard meanwhile.
-    pub heard: Vec<Heard>,
+    pub(super) heard: Vec<Heard>,
     /// The tables whose rows of the victim are not what they were; asked for only where nothing was refused.
-    pub changed: Vec<u32>,
+    pub(super) changed: Vec<u32>,
 }
 
 impl Outcome {
     /// Returns the last statement's answer, where nothing was refused.
-    pub fn last(&self) -> Option<&Answer> {
+    pub(super) fn last(&self) -> Option<&Answer> {
         self.refusal.is_none().then(|| self.answers.last())?
     }
 
     /// Returns the outcome's class: what somebody learns who sees only whether and how it failed.
-    pub fn class(&self) -> String {
+    pub(super) fn class(&self) -> String {
         match &self.refusal {
             None => format!("ok {}", self.answers.last().map_or(0, |answer| answer.count)),
             Some(refusal) => {
@@ -112,7 +112,7 @@ impl Outcome {
 
 impl Stage {
     /// Returns the statements that make the session act as somebody.
-    pub fn enter(&self, actor: Actor) -> Vec<String> {
+    pub(super) fn enter(&self, actor: Actor) -> Vec<String> {
         let mut statements = self.role_settings();
         statements.push(format!("set local session authorization {}", identifier(&self.subject.app_role)));
         match actor {
@@ -128,7 +128,7 @@ impl Stage {
     }
 
     /// Returns what opens a tenant's context.
-    pub fn context_of(&self, tenant: &Tenant) -> Vec<String> {
+    pub(super) fn context_of(&self, tenant: &Tenant) -> Vec<String> {
         fill(&self.subject.context, tenant)
     }
 
@@ -148,14 +148,26 @@ impl Stage {
 
     /// Plays statements as somebody and takes everything back; with `watch` it looks whether the victim's rows are as
     /// they were.
-    pub async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
+        actor: Actor,
+        statements: &[String],
+        watch: Option<&str>,
+    ) -> Result<Outcome, SessionError> {
+        self.attempt_after(&[], actor, statements, watch).await
+    }
+
+    /// Plays statements as somebody after some of the superuser's, and takes everything back.
+    pub(super) async fn attempt_after(
+        &mut self,
+        before: &[String],
         actor: Actor,
         statements: &[String],
         watch: Option<&str>,
     ) -> Result<Outcome, SessionError> {
         self.attempts += 1;
         let mut script = vec!["begin".to_owned(), "set constraints all immediate".to_owned()];
+        script.extend(before.iter().cloned());
         script.extend(self.enter(actor));
         let first = script.len();
         script.extend(statements.iter().cloned());
@@ -173,7 +185,7 @@ impl Stage {
         for (index, result) in results.into_iter().enumerate() {
             match result {
                 Ok(answer) if index >= first && index < first + statements.len() => {
-                    outcome.answers.push(answer)
+                    outcome.answers.push(answer);
                 }
                 Ok(answer) if index == first + statements.len() + 1 => {
                     outcome.changed = changed(watch.unwrap_or_default(), &answer);
@@ -189,7 +201,7 @@ impl Stage {
     }
 
     /// Takes the victim's fingerprint, to compare attempts with.
-    pub async fn baseline(&mut self) -> Result<String, SessionError> {
+    pub(super) async fn baseline(&mut self) -> Result<String, SessionError> {
         let statement = self.fingerprint.clone();
         let answer = self.used.run(&statement).await?;
         Ok(render(&answer))
@@ -197,7 +209,7 @@ impl Stage {
 
     /// Writes the statement that digests the rows of the victim and the neighbours, table by table, and what tenants
     /// share as the victim sees it.
-    pub fn write_fingerprint(&mut self) {
+    pub(super) fn write_fingerprint(&mut self) {
         let tenants = self.foreign_ids();
         let persons = self.foreign_persons();
         let mut parts = Vec::new();
@@ -230,12 +242,12 @@ impl Stage {
     }
 
     /// Returns the tenants whose rows the attacker has no business with.
-    pub fn foreign_ids(&self) -> Vec<&str> {
+    pub(super) fn foreign_ids(&self) -> Vec<&str> {
         std::iter::once(&self.victim).chain(&self.neighbours).map(|tenant| tenant.id.as_str()).collect()
     }
 
     /// Returns the persons of those tenants.
-    pub fn foreign_persons(&self) -> Vec<&str> {
+    pub(super) fn foreign_persons(&self) -> Vec<&str> {
         std::iter::once(&self.victim)
             .chain(&self.neighbours)
             .filter_map(|tenant| tenant.principal.as_deref())
@@ -243,27 +255,32 @@ impl Stage {
     }
 
     /// Returns the columns that hold persons.
-    pub fn people(&self) -> Vec<(u32, String)> {
+    pub(super) fn people(&self) -> Vec<(u32, String)> {
         self.people.clone()
     }
 
     /// Returns the relations that are attacked.
-    pub fn targets(&self) -> Vec<Relation> {
+    pub(super) fn targets(&self) -> Vec<Relation> {
         self.catalog.relations.iter().filter(|relation| !relation.extension).cloned().collect()
     }
 
     /// Tells whether the app's role has a privilege on a relation.
-    pub fn may(&self, relation: &Relation, privilege: &str) -> bool {
+    pub(super) fn may(&self, relation: &Relation, privilege: &str) -> bool {
         self.roles_in_play().iter().any(|role| self.catalog.may(*role, relation, privilege))
     }
 
     /// Tells whether the app's role has a privilege on a column.
-    pub fn may_column(&self, relation: &Relation, column: &crate::catalog::Column, privilege: &str) -> bool {
+    pub(super) fn may_column(
+        &self,
+        relation: &Relation,
+        column: &crate::catalog::Column,
+        privilege: &str,
+    ) -> bool {
         self.roles_in_play().iter().any(|role| self.catalog.may_column(*role, relation, column, privilege))
     }
 
     /// Returns the app's role, and the attacker's own where contexts are opened by becoming one.
-    pub fn roles_in_play(&self) -> Vec<u32> {
+    pub(super) fn roles_in_play(&self) -> Vec<u32> {
         let mut roles = vec![self.app];
         for statement in self.context_of(&self.attacker) {
             if let Some(role) = role_of(&statement).and_then(|name| self.catalog.role(&name)) {
@@ -342,15 +359,35 @@ pub(super) fn changed(baseline: &str, answer: &Answer) -> Vec<u32> {
 
 impl Stage {
     /// Returns the victim and the neighbours.
-    pub fn foreign(&self) -> impl Iterator<Item = &Tenant> {
+    pub(super) fn foreign(&self) -> impl Iterator<Item = &Tenant> {
         std::iter::once(&self.victim).chain(&self.neighbours)
     }
 }
 
 impl Stage {
     /// Returns statements that, by a superuser, take the victim's and the neighbours' rows out of the world.
-    pub fn without_victim(&self) -> Vec<String> {
+    pub(super) fn without_victim(&self) -> Vec<String> {
         let (tenants, persons) = (self.foreign_ids(), self.foreign_persons());
+        self.without(&tenants, &persons)
+    }
+
+    /// Returns statements that, by a superuser, take the attacker's own rows out of a table: they would fail first where
+    /// every row makes a statement fail.
+    pub(super) fn without_own(&self, table: &Relation) -> Vec<String> {
+        let persons: Vec<&str> = self.attacker.principal.iter().map(String::as_str).collect();
+        let Some(condition) =
+            owned_by(&self.catalog, &self.links, table.oid, "t", &[&self.attacker.id], &persons)
+        else {
+            return Vec::new();
+        };
+        vec![
+            "set local session_replication_role = replica".to_owned(),
+            format!("delete from {} t where {condition}", table.quoted()),
+            "set local session_replication_role = origin".to_owned(),
+        ]
+    }
+
+    fn without(&self, tenants: &[&str], persons: &[&str]) -> Vec<String> {
         let mut statements = vec!["set local session_replication_role = replica".to_owned()];
         let tables: Vec<&Relation> = self
             .catalog
@@ -367,7 +404,7 @@ impl Stage {
         ordered.sort_by_key(depth);
         for table in ordered {
             let condition =
-                owned_by(&self.catalog, &self.links, table.oid, "t", &tenants, &persons).or_else(|| {
+                owned_by(&self.catalog, &self.links, table.oid, "t", tenants, persons).or_else(|| {
                     let rows: Vec<String> =
                         self.provenance.get(&table.oid)?.iter().map(|row| literal(row)).collect();
                     Some(format!("t::text in ({})", rows.join(", ")))
@@ -391,7 +428,7 @@ impl Stage {
 
 impl Stage {
     /// Plays statements as the attacker in a world without the victim's and the neighbours' rows.
-    pub async fn without_victims(&mut self, statements: &[String]) -> Result<Outcome, SessionError> {
+    pub(super) async fn without_victims(&mut self, statements: &[String]) -> Result<Outcome, SessionError> {
         self.attempts += 1;
         let mut script = vec!["begin".to_owned()];
         script.extend(self.without_victim());

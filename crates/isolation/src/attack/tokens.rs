@@ -18,7 +18,7 @@ const ROWS: usize = 300;
 
 impl Tokens {
     /// Gathers what the victim's and the neighbours' rows say and no others'.
-    pub async fn gather(stage: &mut Stage, _seeds: &Seeds) -> Result<Self, SessionError> {
+    pub(super) async fn gather(stage: &mut Stage, _seeds: &Seeds) -> Result<Self, SessionError> {
         let mut theirs: HashSet<String> = HashSet::new();
         let mut others: HashSet<String> = HashSet::new();
         let tenants: Vec<String> = stage.foreign_ids().into_iter().map(ToOwned::to_owned).collect();
@@ -76,7 +76,7 @@ impl Tokens {
     }
 
     /// Tells what of the victim a text says, apart from what the asker said first.
-    pub fn in_text(&self, text: &str, asked: &str) -> Option<String> {
+    pub(super) fn in_text(&self, text: &str, asked: &str) -> Option<String> {
         if let Some(bytes) = text.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok()) {
             let decoded = String::from_utf8_lossy(&bytes).into_owned();
             if !decoded.is_empty() && !decoded.starts_with("\\x") {
@@ -103,17 +103,17 @@ impl Tokens {
     }
 
     /// Tells what of the victim an answer says.
-    pub fn in_answer(&self, answer: &Answer, asked: &str) -> Option<String> {
+    pub(super) fn in_answer(&self, answer: &Answer, asked: &str) -> Option<String> {
         answer.rows.iter().flatten().flatten().find_map(|cell| self.in_text(cell, asked))
     }
 
     /// Tells what of the victim a refusal says.
-    pub fn in_refusal(&self, refusal: &Refusal, asked: &str) -> Option<String> {
+    pub(super) fn in_refusal(&self, refusal: &Refusal, asked: &str) -> Option<String> {
         [&refusal.message, &refusal.rest].into_iter().find_map(|text| self.in_text(text, asked))
     }
 
     /// Tells what of the victim was heard.
-    pub fn in_heard(&self, heard: &[Heard], asked: &str) -> Option<String> {
+    pub(super) fn in_heard(&self, heard: &[Heard], asked: &str) -> Option<String> {
         heard.iter().find_map(|said| self.in_text(said.text(), asked))
     }
 }

@@ -10,15 +10,15 @@ use crate::catalog::{Catalog, Column, Relation};
 #[derive(Clone, Debug)]
 pub(super) struct Maker {
     /// The beginning of every text that is made for this tenant; letters and digits.
-    pub marker: String,
+    pub(super) marker: String,
     /// Tells apart the numbers of different tenants.
-    pub block: u32,
+    pub(super) block: u32,
     counter: u32,
 }
 
 impl Maker {
     /// Makes one for a tenant.
-    pub fn new(marker: String, block: u32) -> Self {
+    pub(super) fn new(marker: String, block: u32) -> Self {
         Self { marker, block, counter: 0 }
     }
 
@@ -29,7 +29,12 @@ impl Maker {
     }
 
     /// Returns the candidates for a column, best first, as text that its type reads.
-    pub fn candidates(&mut self, catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
+    pub(super) fn candidates(
+        &mut self,
+        catalog: &Catalog,
+        relation: &Relation,
+        column: &Column,
+    ) -> Vec<String> {
         let number = self.next();
         let mut candidates = literals_in_checks(catalog, relation, column);
         let enumerated = !candidates.is_empty() && is_enumerated(catalog, relation, column);
@@ -135,7 +140,7 @@ impl Maker {
     }
 
     /// Makes a uuid that is this tenant's alone.
-    pub fn uuid(&self, number: u32) -> String {
+    pub(super) fn uuid(&self, number: u32) -> String {
         let digest = Sha256::digest(format!("{}{number}", self.marker));
         let text = hex::encode(&digest[..16]);
         format!("{}-{}-4{}-a{}-{}", &text[..8], &text[8..12], &text[13..16], &text[17..20], &text[20..32])

@@ -356,7 +356,15 @@ async fn insertions(hunt: &mut Hunt, relation: &Relation) -> Result<Vec<Try>, Se
             tries.push(Try::new(Verb::Insert, "aim", insert(relation, &aimed)));
         }
     }
-    let Some(existing) = hunt.row_behind(relation, &victim) else { return Ok(tries) };
+    tries.extend(conflicts(hunt, relation, &table, &allowed));
+    Ok(tries)
+}
+
+/// Inserts what is there already, and changes it where it conflicts.
+fn conflicts(hunt: &Hunt, relation: &Relation, table: &Relation, allowed: &[String]) -> Vec<Try> {
+    let mut tries = Vec::new();
+    let victim = hunt.stage.victim.clone();
+    let Some(existing) = hunt.row_behind(relation, &victim) else { return tries };
     let mut same: Row = existing.clone();
     same.retain(|name, _| {
         allowed.contains(name) && relation.column_named(name).is_some_and(|column| !column.generated)
@@ -397,7 +405,7 @@ async fn insertions(hunt: &mut Hunt, relation: &Relation) -> Result<Vec<Try>, Se
         }
         tries.extend(merges(hunt, relation, &same, &key));
     }
-    Ok(tries)
+    tries
 }
 
 /// Returns values of the victim's for columns of a relation behind which something else acts: a trigger, a rule.

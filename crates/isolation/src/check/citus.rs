@@ -9,7 +9,7 @@ use super::{
     expr::{Expr, calls, has_select, last},
     judge::Judge,
     keys::{clears, holds_tenant, ties_tenant, unguessable, widen},
-    names::{Named, actions, columns, is_table, routine},
+    names::{actions, columns, is_table, routine},
 };
 use crate::{
     catalog::{Column, Constraint, Relation},

@@ -7,7 +7,6 @@ use super::{
         visit,
     },
     judge::{Judge, same},
-    names::Named,
     policies::Case,
 };
 use crate::{catalog::Column, finding::Finding, rules, session::identifier};

@@ -7,7 +7,7 @@ use super::{
     defaults,
     expr::{Expr, Node, Token, calls, has_select, last, settings, strip, visit},
     judge::{Act, Judge},
-    names::{Named, is_table, routine},
+    names::{is_table, routine},
     policies::plain_tenant,
 };
 use crate::{

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     expr::{Node, Token, comparison, has_select, split, strip_casts},
     judge::{Holds, Judge, Parsed},
-    names::{Named, column_list},
+    names::column_list,
 };
 use crate::{
     catalog::{Column, Grant, Relation},
@@ -212,7 +212,7 @@ impl Judge<'_> {
                 format!("its column {} says whose each row is", column_list(relation, &[number]))
             }
             Holds::Child(parent) => {
-                let parent = self.relation(parent).map_or_else(String::new, Named::object);
+                let parent = self.relation(parent).map_or_else(String::new, crate::catalog::Relation::object);
                 format!("its rows belong to rows of {parent}")
             }
             Holds::Shared => "its rows are nobody's in particular".to_owned(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use super::{
     expr::{Token, any_word, calls, last, mentions},
     judge::{Holds, Judge},
-    names::{Named, is_table, routine},
+    names::{is_table, routine},
 };
 use crate::{
     catalog::{Function, Relation},

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     judge::{Act, Holds, Judge, is_true},
-    names::{Named, is_table},
+    names::is_table,
     rls::{verb, words},
 };
 use crate::{

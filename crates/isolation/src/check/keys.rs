@@ -8,7 +8,7 @@ use super::{
     expr::{Expr, split},
     fixes::compared_with,
     judge::{Act, Holds, Judge, Parsed},
-    names::{Named, actions, column_list, columns, is_table},
+    names::{actions, column_list, columns, is_table},
 };
 use crate::{
     catalog::{Column, Constraint, Index, Relation, RelationKind},

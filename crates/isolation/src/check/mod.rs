@@ -131,6 +131,7 @@ const TRAPS: &[&str] = &[
     "rls-off",
     "partition-unprotected",
     "definer-path-writable",
+    "function-opens-tables",
 ];
 
 /// Returns the traps that a catalogue shows, as warnings: what an attack cannot demonstrate because it has not happened yet.

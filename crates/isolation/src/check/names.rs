@@ -3,44 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::{
-    catalog::{Column, Constraint, Function, Relation, RelationKind, Sequence},
+    catalog::{Column, Constraint, Function, Relation, RelationKind},
     session::identifier,
 };
-
-/// What has a schema and a name.
-pub(super) trait Named {
-    fn parts(&self) -> (&str, &str);
-
-    /// Returns the name as a finding says it.
-    fn object(&self) -> String {
-        let (schema, name) = self.parts();
-        format!("{schema}.{name}")
-    }
-
-    /// Returns the name as a statement takes it.
-    fn quoted(&self) -> String {
-        let (schema, name) = self.parts();
-        format!("{}.{}", identifier(schema), identifier(name))
-    }
-}
-
-impl Named for Relation {
-    fn parts(&self) -> (&str, &str) {
-        (&self.schema, &self.name)
-    }
-}
-
-impl Named for Function {
-    fn parts(&self) -> (&str, &str) {
-        (&self.schema, &self.name)
-    }
-}
-
-impl Named for Sequence {
-    fn parts(&self) -> (&str, &str) {
-        (&self.schema, &self.name)
-    }
-}
 
 /// Returns the word and name by which a statement means a function.
 pub(super) fn routine(function: &Function) -> String {

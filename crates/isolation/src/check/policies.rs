@@ -8,7 +8,7 @@ use super::{
     },
     fixes::compared_with,
     judge::{Act, Holds, Judge, Parsed, always, is_true, same},
-    names::{Named, is_table},
+    names::is_table,
     rls::{verb, words},
 };
 use crate::{

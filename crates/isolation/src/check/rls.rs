@@ -2,7 +2,7 @@
 
 use super::{
     judge::{Act, Holds, Judge},
-    names::{Named, is_table},
+    names::is_table,
 };
 use crate::{
     catalog::Relation,

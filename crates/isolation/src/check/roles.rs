@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     judge::{Act, Holds, Judge},
-    names::{Named, is_table},
+    names::is_table,
 };
 use crate::{
     catalog::{Relation, Role},
@@ -79,7 +79,7 @@ fn owns(judge: &Judge<'_>, app: &Role, found: &mut Vec<Finding>) {
     let mut names: Vec<String> = tables.iter().map(|relation| relation.object()).collect();
     let functions =
         judge.catalog.functions.iter().filter(|function| function.owner == app.oid && !function.extension);
-    names.extend(functions.map(Named::object));
+    names.extend(functions.map(crate::catalog::Function::object));
     let schemas = judge.catalog.schemas.iter().filter(|schema| schema.owner == app.oid);
     names.extend(schemas.map(|schema| format!("schema {}", schema.name)));
     let database = judge.catalog.database_owner == app.oid;

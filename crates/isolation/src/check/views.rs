@@ -4,7 +4,7 @@
 use super::{
     expr::Expr,
     judge::{Act, Holds, Judge},
-    names::{Named, column_named, option},
+    names::{column_named, option},
     rls::words,
 };
 use crate::{

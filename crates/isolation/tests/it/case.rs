@@ -8,13 +8,13 @@ use serde::Deserialize;
 /// What has to be found.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expect {
+pub(crate) struct Expect {
     /// The object.
-    pub object: String,
+    pub(crate) object: String,
     /// The verb.
-    pub verb: Option<String>,
+    pub(crate) verb: Option<String>,
     /// `leak` or `warning`.
-    pub kind: String,
+    pub(crate) kind: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -29,25 +29,25 @@ struct Header {
 
 /// A case.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Why it is leaky, or is not.
-    pub why: String,
+    pub(crate) why: String,
     /// What sort of fault it is.
-    pub class: String,
+    pub(crate) class: String,
     /// What a user would have written.
-    pub config: Config,
+    pub(crate) config: Config,
     /// What has to be found.
-    pub expect: Vec<Expect>,
+    pub(crate) expect: Vec<Expect>,
     /// The schema.
-    pub schema: String,
+    pub(crate) schema: String,
     /// The repair.
-    pub fix: String,
+    pub(crate) fix: String,
 }
 
 /// Reads a case.
-pub fn read(path: &Path) -> Result<Case, String> {
+pub(crate) fn read(path: &Path) -> Result<Case, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let header: String =
         text.lines().filter_map(|line| line.strip_prefix("--: ")).collect::<Vec<_>>().join("\n");
