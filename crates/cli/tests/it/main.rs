@@ -4,8 +4,8 @@
 
 mod config;
 mod crashes;
-mod doctor;
 mod deletions;
+mod doctor;
 mod erase;
 mod full_disk;
 mod lifecycle;
