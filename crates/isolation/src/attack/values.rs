@@ -114,7 +114,15 @@ impl Maker {
                     "{}".into(),
                 ]
             }
-            (_, "U", "bytea") => vec![format!("\\x{}", hex::encode(self.token(number)))],
+            (_, "U", "bytea") => {
+                let token = self.token(number);
+                let digest = hex::encode(Sha256::digest(&token));
+                // Digests and keys have lengths of their own.
+                let mut values = vec![format!("\\x{}", hex::encode(&token))];
+                values.extend([64, 32, 40].map(|length| format!("\\x{}", &digest[..length])));
+                values.push(format!("\\x{digest}{digest}"));
+                values
+            }
             (_, "U", "xml") => vec![format!("<a>{}</a>", self.token(number))],
             (_, "U", "tsvector" | "tsquery") => vec![self.token(number)],
             (_, "U", "macaddr") => vec![format!("08:00:2b:01:{:02x}:{:02x}", self.block % 256, number % 256)],
