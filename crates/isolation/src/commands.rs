@@ -3,17 +3,21 @@
 use std::{fmt::Write as _, fs, io::Write as _, time::Duration};
 
 use jiff::civil::Date;
+use novelfoundry_connection::DatabaseUrl;
 use serde_json::json;
 
 use crate::{
     attack, catalog,
     check::{self, CheckOptions},
-    cli::{ArgumentError, AttackArgs, CheckArgs, ExplainArgs, InitArgs, Setting, Source, load_config},
+    cli::{
+        ArgumentError, AttackArgs, CheckArgs, Command, ExplainArgs, InitArgs, Setting, Source, load_config,
+    },
     config::{Config, ConfigError, Preset},
     copy::{self, Copy, DATABASE},
+    finding::Finding,
     infer::{self, InferError, Subject},
     output::{self, Evidence, OutputError, Target},
-    report::{Inferred, Report},
+    report::{Inferred, NotAttacked, Report},
     scratch::ScratchError,
     session::{Session, SessionError},
 };
@@ -39,6 +43,9 @@ pub enum CommandError {
     /// Nothing was proved.
     #[error(transparent)]
     Attack(#[from] attack::SetupError),
+    /// A database is not attacked where it is.
+    #[error(transparent)]
+    InPlace(#[from] attack::InPlaceError),
     /// The catalogue cannot be judged.
     #[error(transparent)]
     Check(#[from] check::CheckError),
@@ -53,11 +60,79 @@ pub enum CommandError {
     Write(String, #[source] std::io::Error),
 }
 
+impl CommandError {
+    /// Returns a sentence that says what to do.
+    pub fn next(&self) -> &'static str {
+        match self {
+            Self::Arguments(_) => "Look at the flags with --help.",
+            Self::Config(_) => "Correct the file, or name another with --config.",
+            Self::Session(SessionError::Connect(_)) => {
+                "Look at host, port, login and password of --database-url, and whether the server runs."
+            }
+            Self::Session(_) => "Log in as the schema's owner or as a superuser, and try again.",
+            Self::Scratch(_) => {
+                "The copy needs PostgreSQL's server and client programs of the source's version or a newer one; \
+                 NOVELFOUNDRY_PG_BIN names their directory."
+            }
+            Self::Infer(_) => "Write isolation.toml with `init isolation`, and name there what is not clear.",
+            Self::Attack(_) => {
+                "Say in isolation.toml what opens a tenant's context, and which two tenants have rows."
+            }
+            Self::InPlace(error) => error.next(),
+            Self::Check(_) => "Name the app's role and the tenant column in isolation.toml.",
+            Self::Output(_) | Self::Exists(_) | Self::Write(..) => "Name another file.",
+        }
+    }
+}
+
+/// Exit code of a run that proved nothing.
+pub const PROVED_NOTHING: u8 = 2;
+
+/// Exit code of a run that was told to stop, as shells have it for Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+
+/// Runs a command until it ends or is told to stop; returns the exit code.
+pub async fn run(
+    command: &Command,
+    program: &str,
+    today: Date,
+    env: Environment<'_>,
+) -> Result<u8, CommandError> {
+    let work = async {
+        match command {
+            Command::Check(args) => check(args, program, today, env).await,
+            Command::Attack(args) => attack(args, program, today, env).await,
+            Command::Init(args) => init(args, env).await.map(|()| 0),
+            Command::Explain(args) => explain(args).map(|()| 0),
+        }
+    };
+    tokio::select! {
+        result = Box::pin(work) => result,
+        // The copy and its server go with what is dropped here.
+        () = interrupted() => Ok(INTERRUPTED),
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without handlers the process ends by itself.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
 /// From where environment variables are taken.
 pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// Checks a schema by its catalogue; returns the exit code.
-pub async fn check(
+async fn check(
     args: &CheckArgs,
     program: &str,
     today: Date,
@@ -81,8 +156,10 @@ pub async fn check(
             let mut session = copy.scratch.open(DATABASE).await?;
             let report = check::check(&mut session, &how).await;
             drop(session);
+            // What did not load was not judged.
+            let left_out = copy.left_out.clone();
             let mut report = finish(copy, report).await?;
-            report.not_attacked.sort();
+            report.not_attacked.extend(left_out);
             report
         }
     };
@@ -91,19 +168,27 @@ pub async fn check(
     Ok(output::exit_code(&report, &options))
 }
 
-/// Attacks a copy of a schema; returns the exit code.
-pub async fn attack(
+/// Attacks a copy of a schema, or the schema in place; returns the exit code.
+async fn attack(
     args: &AttackArgs,
     program: &str,
     today: Date,
     env: Environment<'_>,
 ) -> Result<u8, CommandError> {
-    let source = args.target.source(env)?;
+    let source = args.source(env)?;
     let mut config = load_config(args.target.config.as_deref())?;
-    if let Some(app) = args.app_login()? {
+    if let Some(app) = args.app_login()?
+        && !(args.in_place && config.app_role.is_some())
+    {
         config.app_role = Some(app.user);
     }
     let options = args.options(Setting { program, today, source: &source, config: &config }, env)?;
+    if let (true, Source::Database(url)) = (args.in_place, &source) {
+        let mut report = attack_in_place(args, url, &config).await?;
+        output::settle(&mut report, &options)?;
+        output::write_all(&report, &options)?;
+        return Ok(output::exit_code(&report, &options));
+    }
     let copy = match &source {
         Source::Database(url) => copy::of_database(url, args.with_data).await?,
         Source::Sql { files, .. } => copy::of_sql(files, prelude(&config)).await?,
@@ -112,8 +197,7 @@ pub async fn attack(
     let left_out = copy.left_out.clone();
     let rows = copy.rows.clone();
     let mut report = finish(copy, attempt).await?;
-    report.not_attacked.extend(left_out);
-    report.not_attacked.sort();
+    report.leave_out(left_out);
     report.inferred.insert("rows".to_owned(), Inferred { value: json!(rows.0), because: rows.1 });
     output::settle(&mut report, &options)?;
     output::write_all(&report, &options)?;
@@ -122,18 +206,63 @@ pub async fn attack(
 
 async fn attack_copy(args: &AttackArgs, copy: &Copy, config: &Config) -> Result<Report, CommandError> {
     let subject = subject(copy, config).await?;
-    let options = attack::Options {
+    let known = known(&subject, config);
+    let mut session = copy.scratch.open(DATABASE).await?;
+    let traps = check::traps(&mut session, &known).await;
+    drop(session);
+    let report = Box::pin(attack::attack(copy.scratch.url(DATABASE), subject, how(args))).await?;
+    Ok(with_traps(report, traps))
+}
+
+/// Attacks the database itself: what it consists of is read by the first login, what is tried is tried by the app's where
+/// it is given.
+async fn attack_in_place(
+    args: &AttackArgs,
+    url: &DatabaseUrl,
+    config: &Config,
+) -> Result<Report, CommandError> {
+    let mut session = Session::open(url, "novelfoundry isolation").await?;
+    session.run("begin transaction isolation level repeatable read, read only").await?;
+    session.run("set local statement_timeout = '20s'").await?;
+    session.run("set local lock_timeout = '500ms'").await?;
+    let catalog = catalog::load(&mut session).await;
+    session.run("rollback").await?;
+    let catalog = catalog?;
+    let subject = infer::infer(&catalog, config)?;
+    let traps = check::traps(&mut session, &known(&subject, config)).await;
+    let login = args.app_login()?.unwrap_or_else(|| url.clone());
+    let attempt = attack::attack_in_place(login, &mut session, catalog, subject, how(args));
+    Ok(with_traps(Box::pin(attempt).await?, traps))
+}
+
+fn how(args: &AttackArgs) -> attack::Options {
+    attack::Options {
         seed: args.seed,
         budget: args.budget.map(Duration::from_secs),
+        only: None,
         full_evidence: args.report.evidence == Evidence::Full,
-    };
-    let mut session = copy.scratch.open(DATABASE).await?;
-    let traps = check::traps(&mut session, config).await?;
-    drop(session);
-    let mut report = Box::pin(attack::attack(copy.scratch.url(DATABASE), subject, options)).await?;
+    }
+}
+
+/// Returns what a check is to take as known, once it is worked out.
+fn known(subject: &Subject, config: &Config) -> Config {
+    Config {
+        app_role: Some(subject.app_role.clone()),
+        tenant_column: subject.tenant_column.clone(),
+        ..config.clone()
+    }
+}
+
+/// Adds the traps that nothing was seen to fall into.
+fn with_traps(mut report: Report, traps: Result<Vec<Finding>, check::CheckError>) -> Report {
+    let traps = traps.unwrap_or_else(|error| {
+        let reason = format!("was not looked through for traps: {}", novelfoundry_core::report(&error));
+        report.not_attacked.push(NotAttacked { object: "catalogue".to_owned(), reason });
+        Vec::new()
+    });
     let leaky: Vec<String> = report.findings.iter().map(|finding| finding.object.clone()).collect();
     report.findings.extend(traps.into_iter().filter(|trap| !leaky.contains(&trap.object)));
-    Ok(report)
+    report
 }
 
 async fn subject(copy: &Copy, config: &Config) -> Result<Subject, CommandError> {
@@ -151,7 +280,7 @@ async fn finish<T, E: Into<CommandError>>(copy: Copy, result: Result<T, E>) -> R
 }
 
 /// Writes what can be worked out as a commented file.
-pub async fn init(args: &InitArgs, env: Environment<'_>) -> Result<(), CommandError> {
+async fn init(args: &InitArgs, env: Environment<'_>) -> Result<(), CommandError> {
     let source = args.source(env)?;
     let config = Config::default();
     let catalog = match &source {
@@ -189,7 +318,7 @@ pub async fn init(args: &InitArgs, env: Environment<'_>) -> Result<(), CommandEr
 }
 
 /// Prints the page of a rule.
-pub fn explain(args: &ExplainArgs) -> Result<(), CommandError> {
+fn explain(args: &ExplainArgs) -> Result<(), CommandError> {
     print(&args.page().map_err(ArgumentError::from)?)
 }
 

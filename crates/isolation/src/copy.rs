@@ -58,7 +58,7 @@ pub async fn of_database(source: &DatabaseUrl, with_data: bool) -> Result<Copy, 
     let wanted = u16::try_from(catalog.version / 10_000).unwrap_or_default();
     let scratch = Scratch::start(&superuser, bin_dir_for(wanted), &preload).await?;
     let mut copy = Copy { scratch, left_out: Vec::new(), rows };
-    roles(&copy.scratch, &catalog, &superuser).await?;
+    copy.left_out.extend(roles(&copy.scratch, &catalog, &superuser).await?);
     dump_and_restore(&mut copy, source).await?;
     Ok(copy)
 }
@@ -103,8 +103,13 @@ fn bin_dir_for(wanted: u16) -> Option<PathBuf> {
     postgres::newest_bin_dir(None).filter(|dir| major(dir).is_some_and(|found| found >= wanted))
 }
 
-/// Makes the source's roles, their memberships and settings, and the database with its owner and access list.
-async fn roles(scratch: &Scratch, catalog: &Catalog, superuser: &str) -> Result<(), ScratchError> {
+/// Makes the source's roles, their memberships and settings, and the database with its owner and access list; returns
+/// what the copy's server refuses, without which it may hold where the source does not.
+async fn roles(
+    scratch: &Scratch,
+    catalog: &Catalog,
+    superuser: &str,
+) -> Result<Vec<NotAttacked>, ScratchError> {
     let mut session = scratch.open("postgres").await?;
     let mut statements = Vec::new();
     for role in catalog.roles.iter().filter(|role| !role.predefined && role.name != superuser) {
@@ -175,11 +180,16 @@ async fn roles(scratch: &Scratch, catalog: &Catalog, superuser: &str) -> Result<
         let quoted: Vec<String> = name.split('.').map(identifier).collect();
         statements.push(format!("{whom} set {} = {value}", quoted.join(".")));
     }
+    let mut refused = Vec::new();
     for statement in statements {
-        // A setting of a library that is not here, or a grant that the version words otherwise, is no loss to the copy.
-        let _ = session.try_run(&statement).await?;
+        if let Err(refusal) = session.try_run(&statement).await? {
+            refused.push(NotAttacked {
+                object: "copy".to_owned(),
+                reason: format!("{statement}: {}", refusal.message),
+            });
+        }
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// Dumps the source and restores it: first what is defined, then, when nothing can reach outside any more, the rest.
@@ -198,6 +208,8 @@ async fn dump_and_restore(copy: &mut Copy, source: &DatabaseUrl) -> Result<(), S
     let mut session = copy.scratch.open(DATABASE).await?;
     copy.left_out.extend(named(disarm(&mut session, &copy.scratch, DATABASE).await?));
     let after = restore(&copy.scratch, &file, &["--section=data", "--section=post-data"]).await?;
+    // Event triggers are restored last; until here none has fired, for the restore acted as a replica.
+    copy.left_out.extend(named(disarm(&mut session, &copy.scratch, DATABASE).await?));
     for complaint in before.into_iter().chain(after) {
         copy.left_out.push(NotAttacked { object: "copy".to_owned(), reason: complaint });
     }
@@ -225,9 +237,16 @@ async fn dump(scratch: &Scratch, source: &DatabaseUrl, file: &Path, rows: bool) 
 async fn restore(scratch: &Scratch, file: &Path, sections: &[&str]) -> Result<Vec<String>, ScratchError> {
     let mut command = Command::new(scratch.program("pg_restore"));
     command.args(sections).args(["-d", DATABASE]).arg(file).envs(libpq(&scratch.url(DATABASE)));
-    let (_, words) = run(command, "pg_restore").await?;
-    let failed = words.lines().filter(|line| line.contains("error: could not execute query"));
+    command.env("PGOPTIONS", "-c session_replication_role=replica");
+    let (whole, words) = run(command, "pg_restore").await?;
+    let failed: Vec<&str> =
+        words.lines().filter(|line| line.contains("error: could not execute query")).collect();
+    if !whole && failed.is_empty() {
+        let why = words.lines().find(|line| line.contains("error:")).unwrap_or("failed").to_owned();
+        return Err(ScratchError::Program { program: "pg_restore".to_owned(), why });
+    }
     Ok(failed
+        .into_iter()
         .map(|line| line.split_once("ERROR:").map_or(line, |(_, reason)| reason).trim().to_owned())
         .collect())
 }

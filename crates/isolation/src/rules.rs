@@ -87,6 +87,7 @@ rules! {
     DEFINER_WRITABLE "definer-path-writable" Warning Warning "The caller can make what a definer function looks up";
     DEFINER_PUBLIC "definer-public-execute" Warning Warning "Everybody may run a definer function";
     DEFINER_TENANT "definer-ignores-tenant" Warning Warning "A definer function does not ask for which tenant it acts";
+    DEFINER_DYNAMIC "definer-dynamic-sql" Warning Warning "A definer function pastes what it is given into SQL";
     LEAKPROOF "function-leakproof" Warning Warning "A function is declared LEAKPROOF";
     NOTIFY "notify-in-function" Warning Warning "A function sends tenants' data to whoever listens";
     OPENS_TABLES "function-opens-tables" Warning Warning "A function makes tables that are open to every tenant";

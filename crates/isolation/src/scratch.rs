@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -58,8 +58,9 @@ impl Scratch {
         bin_dir: Option<PathBuf>,
         preload: &[String],
     ) -> Result<Self, ScratchError> {
+        sweep();
         let directory = tempfile::Builder::new()
-            .prefix("nf-scratch-")
+            .prefix(PREFIX)
             .tempdir()
             .map_err(|source| ScratchError::Io("the temporary directory".to_owned(), source))?;
         // As root the server runs as another user, who has to reach its part of the directory.
@@ -214,6 +215,29 @@ impl Scratch {
     }
 }
 
+/// With what the names of the directories begin.
+const PREFIX: &str = "nf-scratch-";
+
+/// Removes what runs that were killed have left: a copy of somebody's rows is not left lying about.
+fn sweep() {
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let place = entry.path();
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && entry
+                .metadata()
+                .is_ok_and(|found| found.is_dir() && found.uid() == rustix::process::geteuid().as_raw());
+        // One that is about to start has no lock yet; who runs holds it.
+        if ours
+            && place.join("data/novelfoundry.lock").exists()
+            && DataDirLock::acquire(&place.join("data")).is_ok()
+        {
+            // What cannot be removed now may be the next time.
+            let _ = fs::remove_dir_all(&place);
+        }
+    }
+}
+
 /// Returns the environment that libpq's programs take for a URL.
 pub fn libpq(url: &DatabaseUrl) -> Vec<(&'static str, String)> {
     let mode = match url.ssl_mode {
@@ -279,7 +303,8 @@ pub async fn disarm(
         };
         let host = option("host").or_else(|| option("hostaddr"));
         let loopback = host.is_none_or(|host| {
-            host.starts_with('/')
+            // As the server itself writes its directory of sockets, it may stand in quotes.
+            host.trim_start_matches('"').starts_with('/')
                 || host == "localhost"
                 || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
         });
@@ -303,7 +328,7 @@ pub async fn disarm(
             session
                 .run(&format!("alter server {} options ({})", identifier(name), changes.join(", ")))
                 .await?;
-            trusted.extend(mapped_logins(session, name).await?);
+            trusted.extend(mapped_logins(session, scratch, name).await?);
         } else {
             // What another wrapper understands is not known: without it nothing is reached.
             session.run(&format!("drop foreign data wrapper {} cascade", identifier(wrapper))).await?;
@@ -322,7 +347,11 @@ pub async fn disarm(
 }
 
 /// Gives the logins of a server's mappings the passwords that these name; returns those that have none.
-async fn mapped_logins(session: &mut Session, server: &str) -> Result<Vec<String>, SessionError> {
+async fn mapped_logins(
+    session: &mut Session,
+    scratch: &Scratch,
+    server: &str,
+) -> Result<Vec<String>, SessionError> {
     let mappings = session
         .run(&format!(
             "select coalesce(usename, ''), coalesce((select string_agg(o, chr(10)) from unnest(umoptions) o), '') \
@@ -340,6 +369,17 @@ async fn mapped_logins(session: &mut Session, server: &str) -> Result<Vec<String
         };
         let login = option("user").unwrap_or(local).to_owned();
         match option("password") {
+            // The superuser's own password here is this run's.
+            Some(_) if login == scratch.superuser => {
+                let whom = if local == "public" { "public".to_owned() } else { identifier(local) };
+                let password = literal(scratch.password.expose());
+                session
+                    .run(&format!(
+                        "alter user mapping for {whom} server {} options (set password {password})",
+                        identifier(server)
+                    ))
+                    .await?;
+            }
             Some(password) if !password.is_empty() => {
                 // A login that does not exist here reaches nothing.
                 let _ = session

@@ -158,6 +158,29 @@ impl Session {
         answers.into_iter().map(collect).collect()
     }
 
+    /// Sends statements as one message, of which nothing runs behind a refusal; the answers are in their order.
+    pub async fn try_run_script(
+        &mut self,
+        script: &[String],
+    ) -> Result<Result<Vec<Answer>, Refusal>, SessionError> {
+        let messages = match self.client.simple_query(&script.join(";\n")).await {
+            Ok(messages) => messages,
+            Err(error) => return collect(Err(error)).map(|refused| refused.map(|_| Vec::new())),
+        };
+        let mut answers = vec![Answer::default()];
+        for message in messages {
+            let ends = matches!(message, SimpleQueryMessage::CommandComplete(_));
+            if let Some(answer) = answers.last_mut() {
+                take(answer, &message);
+            }
+            if ends {
+                answers.push(Answer::default());
+            }
+        }
+        answers.pop();
+        Ok(Ok(answers))
+    }
+
     /// Sends a statement that has to work.
     pub async fn run(&mut self, statement: &str) -> Result<Answer, SessionError> {
         self.try_run(statement).await?.map_err(|refusal| refused(statement, &refusal))
@@ -203,19 +226,24 @@ fn collect(messages: Messages) -> Result<Result<Answer, Refusal>, SessionError> 
         }
     };
     let mut answer = Answer::default();
-    for message in messages {
-        match message {
-            SimpleQueryMessage::RowDescription(columns) => {
-                answer.columns = columns.iter().map(|column| column.name().to_owned()).collect();
-            }
-            SimpleQueryMessage::Row(row) => {
-                answer.rows.push((0..row.len()).map(|index| row.get(index).map(ToOwned::to_owned)).collect());
-            }
-            SimpleQueryMessage::CommandComplete(count) => answer.count = count,
-            _ => {}
-        }
+    for message in &messages {
+        take(&mut answer, message);
     }
     Ok(Ok(answer))
+}
+
+/// Takes a message into an answer.
+fn take(answer: &mut Answer, message: &SimpleQueryMessage) {
+    match message {
+        SimpleQueryMessage::RowDescription(columns) => {
+            answer.columns = columns.iter().map(|column| column.name().to_owned()).collect();
+        }
+        SimpleQueryMessage::Row(row) => {
+            answer.rows.push((0..row.len()).map(|index| row.get(index).map(ToOwned::to_owned)).collect());
+        }
+        SimpleQueryMessage::CommandComplete(count) => answer.count = *count,
+        _ => {}
+    }
 }
 
 /// Writes a name as SQL takes it.

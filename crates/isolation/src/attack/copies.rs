@@ -74,7 +74,8 @@ async fn copy_in(hunt: &mut Hunt, relation: &Relation) -> Result<(), SessionErro
     let after = session.run(&hunt.stage.fingerprint).await?;
     let changed = super::stage::changed(&hunt.baseline, &after);
     if !changed.is_empty() {
-        let statements = vec![format!("{statement};\n{line}\\.")];
+        let told = hunt.options.full_evidence || !cells.iter().any(|cell| hunt.stage.rows_say.contains(cell));
+        let statements = vec![format!("{statement};\n{}\\.", if told { line.as_str() } else { "…\n" })];
         let evidence = "a row copied in is another tenant's";
         hunt.leak_by_write(
             &rules::PLANTS,

@@ -8,8 +8,8 @@ use super::{
     stage::Actor,
 };
 use crate::{
-    catalog::{Column, Relation},
-    finding::{TenantContext, Verb},
+    catalog::{Column, Relation, RelationKind},
+    finding::{Kind, Level, TenantContext, Verb},
     rules,
     session::{SessionError, identifier, literal},
 };
@@ -22,6 +22,12 @@ pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
         }
         if hunt.unbound().is_none() && hunt.stage.may(&relation, "INSERT") {
             by_insert(hunt, &relation).await?;
+            if relation.kind == RelationKind::View
+                && !hunt.has_verb(&relation.object(), Verb::Existence)
+                && let Some(base) = hunt.base_of(&relation)
+            {
+                by_view(hunt, &relation, &base).await?;
+            }
         }
         if hunt.unbound().is_none() && hunt.stage.may(&relation, "UPDATE") {
             by_update(hunt, &relation).await?;
@@ -31,13 +37,15 @@ pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
 }
 
 /// Columns that together could answer, and under which condition.
-struct Group {
-    columns: Vec<Column>,
-    condition: Option<String>,
+pub(super) struct Group {
+    /// The columns.
+    pub(super) columns: Vec<Column>,
+    /// The condition of their index.
+    pub(super) condition: Option<String>,
 }
 
 /// Returns what could answer: each key, reference and exclusion, and each column alone.
-fn groups(hunt: &Hunt, base: &Relation) -> Vec<Group> {
+pub(super) fn groups(hunt: &Hunt, base: &Relation) -> Vec<Group> {
     let catalog = &hunt.stage.catalog;
     let tenant = match hunt.stage.links.get(&base.oid) {
         Some(Link::Tenant(name)) => Some(name.clone()),
@@ -83,7 +91,7 @@ fn groups(hunt: &Hunt, base: &Relation) -> Vec<Group> {
 }
 
 /// Tells whether the values are of a kind that cannot be guessed, or that only count what a sequence gave out.
-fn beyond_guessing(hunt: &Hunt, base: &Relation, columns: &[Column]) -> bool {
+pub(super) fn beyond_guessing(hunt: &Hunt, base: &Relation, columns: &[Column]) -> bool {
     columns.iter().any(|column| {
         let random = hunt.stage.catalog.base_type(column.type_oid).is_some_and(|info| info.name == "uuid");
         let counted = !column.identity.is_empty()
@@ -162,6 +170,56 @@ async fn by_insert(hunt: &mut Hunt, relation: &Relation) -> Result<(), SessionEr
                     return Ok(());
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// A view refuses others' rows only after its table's keys have answered.
+async fn by_view(hunt: &mut Hunt, relation: &Relation, base: &Relation) -> Result<(), SessionError> {
+    let victim = hunt.stage.victim.clone();
+    let Some(theirs) = hunt.seeds.row(base.oid, &victim).cloned() else { return Ok(()) };
+    let fresh: Vec<String> = [relation.object(), base.object()]
+        .into_iter()
+        .filter(|object| !hunt.has_verb(object, Verb::Existence))
+        .collect();
+    let mut row = theirs.clone();
+    row.retain(|name, _| {
+        relation
+            .column_named(name)
+            .is_some_and(|column| !column.generated && hunt.stage.may_column(relation, column, "INSERT"))
+    });
+    for group in groups(hunt, base) {
+        let columns = group.columns;
+        if columns.iter().any(|column| !row.contains_key(&column.name))
+            || beyond_guessing(hunt, base, &columns)
+        {
+            continue;
+        }
+        let mut control = row.clone();
+        let mut differs = false;
+        for column in &columns {
+            let Some(Some(value)) = theirs.get(&column.name) else { continue };
+            let Some(info) = hunt.stage.catalog.base_type(column.type_oid) else { continue };
+            let other = nobodys(&info.name, &info.category, value);
+            differs |= other != *value;
+            control.insert(column.name.clone(), Some(other));
+        }
+        if !differs {
+            continue;
+        }
+        hunt.count(&relation.object(), Verb::Existence, TenantContext::Tenant, "view");
+        let statements = vec![insert(relation, &row), insert(relation, &control)];
+        if compare(hunt, relation, base, &columns, &statements).await? {
+            // Who asks has to name the tenant and the whole key of its row: a trap more than a leak.
+            for object in &fresh {
+                let key = format!("{} {object} {}", rules::EXISTENCE.id, Verb::Existence.word());
+                if let Some(finding) = hunt.findings.get_mut(&key) {
+                    finding.level = Level::Warning;
+                    finding.kind = Kind::Warning;
+                }
+            }
+            return Ok(());
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Whose a row is: by its tenant column, by what it refers to, or by who refers to it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::{
     catalog::{Catalog, Constraint, Relation},
@@ -31,7 +31,7 @@ pub(super) enum Link {
 }
 
 /// The links of all tables; one without is shared by all tenants, or told by who made its rows.
-pub(super) type Links = HashMap<u32, Link>;
+pub(super) type Links = BTreeMap<u32, Link>;
 
 /// Columns that hold what only a person's own record does.
 const PERSONAL: &[&str] =
@@ -180,7 +180,7 @@ fn owned_at(
     let among = |column: &str, values: &[&str]| {
         let values: Vec<String> = values.iter().map(|value| literal(value)).collect();
         (!values.is_empty())
-            .then(|| format!("{alias}.{}::text in ({})", identifier(column), values.join(", ")))
+            .then(|| format!("{alias}.{}::text collate \"C\" in ({})", identifier(column), values.join(", ")))
     };
     let joined = |other: u32, columns: &[(String, String)]| {
         let inner = format!("o{depth}");

@@ -8,9 +8,12 @@ mod existence;
 mod fix;
 mod functions;
 mod hijack;
+mod in_place;
 mod interference;
 mod links;
+mod matrix;
 mod neighbours;
+mod papers;
 mod pattern;
 mod people;
 mod reads;
@@ -25,6 +28,7 @@ mod values;
 mod writes;
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashSet},
     time::{Duration, Instant},
 };
@@ -37,14 +41,16 @@ use crate::{
     infer::Subject,
     report::{NotAttacked, Report},
     rules::{self, Rule},
-    session::{SessionError, identifier},
+    session::{SessionError, identifier, literal},
 };
 
 use links::Link;
+use matrix::Family;
 use seed::{Row, Seeds};
 use stage::{Stage, Tenant};
 use tokens::Tokens;
 
+pub use in_place::{InPlaceError, attack_in_place};
 pub use setup::SetupError;
 
 /// How an attack is run.
@@ -56,6 +62,8 @@ pub struct Options {
     pub budget: Option<Duration>,
     /// Whether evidence may quote rows.
     pub full_evidence: bool,
+    /// The objects to attack; none is all. The rest is listed as not attacked.
+    pub only: Option<BTreeSet<String>>,
 }
 
 /// The attack as it goes on.
@@ -70,7 +78,13 @@ struct Hunt {
     /// Relations that the attacker can read without being refused.
     readable: HashSet<u32>,
     findings: BTreeMap<String, Finding>,
-    counted: BTreeSet<(String, &'static str, &'static str, String)>,
+    /// How each of them was shown, to be repeated.
+    shown: BTreeMap<String, fix::Shown>,
+    /// Objects and verbs that leaked, also where the finding is another object's.
+    leaked: BTreeSet<(String, Verb)>,
+    counted: BTreeSet<(String, Verb, TenantContext, String)>,
+    /// The families of attacks that are through.
+    done: BTreeSet<Family>,
     not_attacked: BTreeSet<NotAttacked>,
     options: Options,
     until: Option<Instant>,
@@ -80,39 +94,59 @@ struct Hunt {
 pub async fn attack(url: DatabaseUrl, subject: Subject, options: Options) -> Result<Report, SetupError> {
     let started = Instant::now();
     let inferred = subject.inferred.clone();
-    let set = setup::set(url, subject, options.seed).await?;
+    let mut set = setup::set(url, subject, options.seed).await?;
+    set.stage.only.clone_from(&options.only);
     let until = options.budget.map(|budget| started + budget);
-    let mut hunt = Hunt {
-        stage: set.stage,
-        seeds: set.seeds,
-        tokens: set.tokens,
-        baseline: String::new(),
-        read_leaks: HashSet::new(),
-        readable: HashSet::new(),
-        findings: BTreeMap::new(),
-        counted: BTreeSet::new(),
-        not_attacked: BTreeSet::new(),
-        options,
-        until,
-    };
+    let mut hunt = Hunt::on(set.stage, options, until);
+    (hunt.seeds, hunt.tokens) = (set.seeds, set.tokens);
     hunt.baseline = hunt.stage.baseline().await?;
     hunt.all().await?;
+    fix::propose(&mut hunt).await?;
     Ok(hunt.report(started, inferred))
 }
 
 impl Hunt {
+    /// Begins on a stage.
+    fn on(stage: Stage, options: Options, until: Option<Instant>) -> Self {
+        Self {
+            stage,
+            seeds: Seeds::default(),
+            tokens: Tokens::default(),
+            baseline: String::new(),
+            read_leaks: HashSet::new(),
+            readable: HashSet::new(),
+            findings: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            leaked: BTreeSet::new(),
+            counted: BTreeSet::new(),
+            done: BTreeSet::new(),
+            not_attacked: BTreeSet::new(),
+            options,
+            until,
+        }
+    }
+
     async fn all(&mut self) -> Result<(), SessionError> {
-        roles::run(self).await?;
-        reads::run(self).await?;
-        writes::run(self).await?;
-        existence::run(self).await?;
-        functions::run(self).await?;
-        copies::run(self).await?;
-        interference::run(self).await?;
-        chain::run(self).await?;
-        hijack::run(self).await?;
-        stale::run(self).await?;
-        elsewhere::run(self).await
+        for family in Family::ALL {
+            if self.spent() {
+                break;
+            }
+            match family {
+                Family::Roles => roles::run(self).await?,
+                Family::Reads => reads::run(self).await?,
+                Family::Writes => writes::run(self).await?,
+                Family::Existence => existence::run(self).await?,
+                Family::Functions => functions::run(self).await?,
+                Family::Copies => copies::run(self).await?,
+                Family::Interference => interference::run(self).await?,
+                Family::Chain => chain::run(self).await?,
+                Family::Hijack => hijack::run(self).await?,
+                Family::Stale => stale::run(self).await?,
+                Family::Elsewhere => elsewhere::run(self).await?,
+            }
+            self.done(family);
+        }
+        Ok(())
     }
 
     /// Tells whether the time is up.
@@ -122,7 +156,7 @@ impl Hunt {
 
     /// Counts an attack.
     fn count(&mut self, object: &str, verb: Verb, context: TenantContext, oracle: &str) {
-        self.counted.insert((object.to_owned(), verb.word(), context.word(), oracle.to_owned()));
+        self.counted.insert((object.to_owned(), verb, context, oracle.to_owned()));
     }
 
     /// Writes a word of the victim's as evidence may show it.
@@ -151,6 +185,7 @@ impl Hunt {
         statements: &[String],
         evidence: &str,
     ) {
+        self.leaked.insert((object.to_owned(), verb));
         if let Some(role) = self.unbound() {
             self.add(
                 &rules::BECOMES,
@@ -214,6 +249,23 @@ impl Hunt {
         self.leak(rule, relation.oid, &relation.object(), verb, context, statements, evidence);
     }
 
+    /// Leaves out of a text what rows say that were not planted, unless evidence may quote them.
+    fn without_rows(&self, text: &str) -> String {
+        if self.options.full_evidence {
+            return text.to_owned();
+        }
+        let mut said: Vec<&String> =
+            self.stage.rows_say.iter().filter(|value| value.chars().count() > 2).collect();
+        said.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        let mut shown = text.to_owned();
+        for value in said {
+            for value in [value.clone(), choices::nobodys("text", "S", value)] {
+                shown = shown.replace(&literal(&value), "'…'");
+            }
+        }
+        shown
+    }
+
     /// Records a finding, once.
     #[expect(clippy::too_many_arguments, reason = "these are what a finding consists of")]
     fn add(
@@ -226,16 +278,32 @@ impl Hunt {
         evidence: &str,
         relation: Option<u32>,
     ) {
-        let key = format!("{} {object} {}", rule.id, verb.word());
+        let key = key(rule, object, verb);
         if self.findings.contains_key(&key) {
+            if let Some(shown) = self.shown.get_mut(&key) {
+                shown.also(context, statements);
+            }
             return;
         }
         let asked = statements.join("; ");
         let finding = Finding::new(rule, object, Some(verb), "")
             .in_context(context)
-            .evidence(format!("as {}: {asked}: {evidence}", self.stage.subject.app_role))
-            .fix(fix::propose(self, rule, object, verb, relation))
-            .reproduce(reproduce::script(self, object, context, statements, relation));
+            .evidence(self.without_rows(&format!("as {}: {asked}: {evidence}", self.stage.subject.app_role)));
+        let statements = statements.to_vec();
+        let object = object.to_owned();
+        self.shown.insert(
+            key.clone(),
+            fix::Shown {
+                rule,
+                object,
+                verb,
+                context,
+                statements,
+                relation,
+                suspected: false,
+                others: Vec::new(),
+            },
+        );
         self.findings.insert(key, finding);
     }
 
@@ -352,37 +420,6 @@ impl Hunt {
             relation.quoted()
         ))
     }
-
-    fn report(mut self, started: Instant, inferred: BTreeMap<String, crate::report::Inferred>) -> Report {
-        for (table, reason) in std::mem::take(&mut self.seeds.failed) {
-            if let Some(relation) = self.stage.catalog.relation(table) {
-                let object = relation.object();
-                self.not_attacked(object, format!("no row could be planted: {reason}"));
-            }
-        }
-        if self.spent() {
-            self.not_attacked("", "the budget is spent");
-        }
-        let objects: BTreeSet<&String> = self.counted.iter().map(|(object, ..)| object).collect();
-        let mut findings: Vec<Finding> = self.findings.into_values().collect();
-        findings.sort_by(|one, other| {
-            (other.level, &one.object, &one.rule, one.verb).cmp(&(
-                one.level,
-                &other.object,
-                &other.rule,
-                other.verb,
-            ))
-        });
-        Report {
-            objects: objects.len(),
-            attacks: self.counted.len(),
-            findings,
-            not_attacked: self.not_attacked.into_iter().collect(),
-            seconds: started.elapsed().as_secs_f64(),
-            inferred,
-            matrix: Vec::new(),
-        }
-    }
 }
 
 impl Hunt {
@@ -408,6 +445,7 @@ impl Hunt {
         statements: &[String],
         evidence: &str,
     ) {
+        self.leaked.insert((function.object(), verb));
         if let (Some(role), false) = (self.unbound(), function.definer) {
             self.add(&rules::BECOMES, &format!("role:{role}"), verb, context, statements, evidence, None);
             return;
@@ -433,8 +471,15 @@ impl Hunt {
             .cloned()
             .collect();
         for table in unforced {
-            let verb = if rule.id == rules::REVEALS.id { Verb::Select } else { Verb::Update };
-            self.add(&rules::READS, &table.object(), verb, context, statements, evidence, Some(table.oid));
+            let reads = rule.id == rules::REVEALS.id;
+            let (rule, verb) =
+                if reads { (&rules::READS, Verb::Select) } else { (&rules::WRITES, Verb::Update) };
+            let object = table.object();
+            let known = self.has_verb(&object, verb);
+            self.add(rule, &object, verb, context, statements, evidence, Some(table.oid));
+            if let (false, Some(shown)) = (known, self.shown.get_mut(&key(rule, &object, verb))) {
+                shown.suspected = true;
+            }
         }
     }
 
@@ -454,4 +499,14 @@ impl Hunt {
             .into_iter()
             .any(|verb| self.has_verb(object, verb))
     }
+}
+
+/// Returns what a finding is kept under.
+fn key(rule: &Rule, object: &str, verb: Verb) -> String {
+    format!("{} {object} {}", rule.id, verb.word())
+}
+
+/// Puts the worst first, and the rest in an order that does not depend on the run.
+fn precedence(finding: &Finding) -> (Reverse<Level>, String, String, Option<Verb>) {
+    (Reverse(finding.level), finding.object.clone(), finding.rule.clone(), finding.verb)
 }

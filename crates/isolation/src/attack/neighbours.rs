@@ -1,5 +1,7 @@
 //! Tenants whose names resemble the attacker's: a comparison that drops something takes one for the other.
 
+use std::collections::HashSet;
+
 use super::{
     links::Link,
     seed::{Row, Seeder, Seeds},
@@ -24,6 +26,10 @@ pub(super) async fn plant(
     seed: u64,
 ) -> Result<Seeds, SessionError> {
     let Some(kind) = kind(stage) else { return Ok(seeds) };
+    // Where a tenant is a role, nobody else's rows bear a name that is none.
+    if stage.subject.context.iter().any(|statement| crate::infer::is_role_change(statement)) {
+        return Ok(seeds);
+    }
     let resembling = resembling(&stage.attacker.id, &kind);
     let mut many = resembling.clone();
     many.extend(scattered(&stage.attacker.id, &kind, seed));
@@ -34,7 +40,8 @@ pub(super) async fn plant(
             chosen.push(id);
         }
     }
-    chosen.retain(|id| *id != stage.victim.id && *id != stage.attacker.id);
+    let there = existing(stage).await?;
+    chosen.retain(|id| *id != stage.victim.id && *id != stage.attacker.id && !there.contains(id));
     chosen = distinct(stage, chosen).await?;
     let mut seeder = Seeder::resume(stage, seeds);
     seeder.ways = 2;
@@ -57,6 +64,21 @@ pub(super) async fn plant(
     let seeds = seeder.seeds;
     stage.neighbours = planted;
     Ok(seeds)
+}
+
+/// Returns tenants that were there before: what they are to the attacker, a branch or a parent, is theirs to say.
+async fn existing(stage: &mut Stage) -> Result<HashSet<String>, SessionError> {
+    let mut there = HashSet::new();
+    for (table, link) in stage.links.clone() {
+        let (Link::Tenant(column), Some(relation)) = (link, stage.catalog.relation(table).cloned()) else {
+            continue;
+        };
+        let column = identifier(&column);
+        let query = format!("select distinct {column}::text from {} limit 2000", relation.quoted());
+        let answer = stage.used.run(&query).await?;
+        there.extend(answer.rows.into_iter().filter_map(|row| row.into_iter().next()?));
+    }
+    Ok(there)
 }
 
 /// Leaves out ids that the type itself takes for the attacker's or the victim's.
@@ -262,7 +284,7 @@ async fn taken(stage: &mut Stage, seeds: &Seeds, ids: &[String]) -> Result<Vec<S
             }
         }
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     taken.retain(|id| seen.insert(id.clone()));
     // A policy that lets most through is too wide; neighbours add nothing to that.
     Ok(if taken.len() > ids.len() / 2 { Vec::new() } else { taken })

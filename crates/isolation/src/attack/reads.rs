@@ -50,7 +50,7 @@ pub(super) fn foreign_rows(hunt: &Hunt, relation: &Relation, answer: &Answer, as
 }
 
 /// Tells whether every foreign row is one that its tenant has opened by a flag of its own.
-fn opened_by_flag(answer: &Answer, foreign: &[usize]) -> bool {
+pub(super) fn opened_by_flag(answer: &Answer, foreign: &[usize]) -> bool {
     let flags: Vec<usize> = answer
         .columns
         .iter()
@@ -69,6 +69,33 @@ fn opened_by_flag(answer: &Answer, foreign: &[usize]) -> bool {
             })
         })
 }
+
+/// Tells whether a relation is a list of the tenants that says no more than their names, which all may read and nobody of
+/// them may write.
+fn is_directory(hunt: &Hunt, relation: &Relation) -> bool {
+    let catalog = &hunt.stage.catalog;
+    let [number] = catalog.key(relation.oid)[..] else { return false };
+    let Some(Link::Tenant(key)) = hunt.stage.links.get(&relation.oid) else { return false };
+    let named = relation.column(number).is_some_and(|column| column.name == *key);
+    let referred = catalog.constraints.iter().any(|reference| {
+        reference.kind == "f" && reference.references == relation.oid && reference.referenced == [number]
+    });
+    if !named || !referred {
+        return false;
+    }
+    let writable =
+        ["INSERT", "UPDATE", "DELETE", "TRUNCATE"].iter().any(|verb| hunt.stage.may(relation, verb));
+    !relation.rls
+        && !writable
+        && relation.columns.len() <= 3
+        && relation.columns.iter().all(|column| {
+            let name = column.name.to_ascii_lowercase();
+            column.name == *key || DIRECTORY.iter().any(|word| name.contains(word))
+        })
+}
+
+/// Words in the names of columns that a list of tenants shows to everybody.
+const DIRECTORY: &[&str] = &["name", "title", "label", "city", "country", "region", "slug", "display"];
 
 /// Reads everything.
 pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
@@ -141,7 +168,11 @@ async fn read(
         return Ok(());
     }
     let evidence = format!("{} of {} rows are another tenant's", foreign.len(), answer.rows.len());
-    if opened_by_flag(answer, &foreign) {
+    let directory = is_directory(hunt, relation);
+    if directory {
+        hunt.read_leaks.insert((relation.oid, context));
+    }
+    if directory || opened_by_flag(answer, &foreign) {
         hunt.shared_on_purpose(relation, context, &statements, &evidence);
         return Ok(());
     }
@@ -167,8 +198,29 @@ async fn read(
         }
     }
     hunt.read_leaks.insert((relation.oid, context));
+    if context == TenantContext::Tenant {
+        for helper in deciding(hunt, relation) {
+            let evidence = format!("it decides for the policies of {object}: {evidence}");
+            hunt.add(&rules::READS, &helper, Verb::Select, context, &statements, &evidence, None);
+        }
+    }
     hunt.leak(&rules::READS, relation.oid, &object, Verb::Select, context, &statements, &evidence);
     Ok(())
+}
+
+/// Returns the functions that compare for a relation's policies, or list what they let through.
+fn deciding(hunt: &Hunt, relation: &Relation) -> Vec<String> {
+    let catalog = &hunt.stage.catalog;
+    catalog
+        .policies
+        .iter()
+        .filter(|policy| policy.table == relation.oid)
+        .flat_map(|policy| &policy.functions)
+        .filter_map(|oid| catalog.function(*oid))
+        .filter(|function| !function.extension)
+        .filter(|function| function.returns_set || function.argument_types.len() > 1)
+        .map(crate::catalog::Function::object)
+        .collect()
 }
 
 /// Conditions that fail loudly on each row, or tell of it, before a view has left out the rows of others.

@@ -10,6 +10,17 @@ use crate::{
 
 /// Tries every role, and every ownership.
 pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
+    for role in reachable(hunt) {
+        become_role(hunt, &role, &[format!("set local role {}", identifier(&role))]).await?;
+    }
+    if hunt.stage.catalog.role_by_oid(hunt.stage.app).is_some_and(|role| role.createrole && !role.superuser) {
+        grant_oneself(hunt).await?;
+    }
+    undo(hunt).await
+}
+
+/// Returns the roles that the app's can become and that stand for no tenant.
+pub(super) fn reachable(hunt: &Hunt) -> Vec<String> {
     let tenants: Vec<String> = hunt
         .stage
         .foreign()
@@ -17,8 +28,7 @@ pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
         .flat_map(|tenant| [Some(tenant.id.clone()), tenant.principal.clone()])
         .flatten()
         .collect();
-    let reachable: Vec<String> = hunt
-        .stage
+    hunt.stage
         .catalog
         .may_become(hunt.stage.app)
         .into_iter()
@@ -26,14 +36,7 @@ pub(super) async fn run(hunt: &mut Hunt) -> Result<(), SessionError> {
         .filter_map(|oid| hunt.stage.catalog.role_by_oid(oid))
         .map(|role| role.name.clone())
         .filter(|name| !tenants.contains(name) && !is_tenant_role(hunt, name))
-        .collect();
-    for role in reachable {
-        become_role(hunt, &role, &[format!("set local role {}", identifier(&role))]).await?;
-    }
-    if hunt.stage.catalog.role_by_oid(hunt.stage.app).is_some_and(|role| role.createrole && !role.superuser) {
-        grant_oneself(hunt).await?;
-    }
-    undo(hunt).await
+        .collect()
 }
 
 /// Tells whether a role stands for a tenant, as others do that contexts are opened by.

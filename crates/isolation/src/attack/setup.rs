@@ -8,7 +8,7 @@ use super::{
     seed::{Seeder, Seeds, order},
     stage::{Actor, Stage, Tenant},
     tokens::Tokens,
-    values::Maker,
+    values::{Maker, labels},
 };
 use crate::{
     catalog::{self, Catalog},
@@ -63,8 +63,10 @@ pub(super) async fn set(
         neighbours: Vec::new(),
         people,
         provenance: std::collections::HashMap::default(),
+        rows_say: std::collections::HashSet::default(),
         fingerprint: String::new(),
         attempts: 0,
+        only: None,
     };
     let order = order(&stage.catalog);
     for table in &order {
@@ -133,7 +135,14 @@ async fn tenants(
         }
         let mut found: Vec<(i64, String)> = counts.into_iter().map(|(id, count)| (count, id)).collect();
         found.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
-        ids = found.into_iter().take(2).map(|(_, id)| id).collect();
+        if let Some(principals) = &subject.principals {
+            let all: Vec<String> = found.iter().map(|(_, id)| id.clone()).collect();
+            if let Some(theirs) = tenants_of(session, catalog, links, people, principals, &all).await? {
+                found = theirs.into_iter().rev().map(|id| (0, id)).collect();
+            }
+        }
+        // Who has most is the one to be seen.
+        ids = found.into_iter().take(2).map(|(_, id)| id).rev().collect();
     }
     for index in ids.len()..2 {
         let maker = Maker::new(format!("tenant{seed}"), 1);
@@ -165,6 +174,47 @@ async fn tenants(
         (Some(attacker), Some(victim)) => Ok([attacker, victim]),
         _ => Err(SessionError::Unexpected("no two tenants".to_owned())),
     }
+}
+
+/// Finds the tenants for whom two persons act: by a table that says so, or because a tenant is a role of theirs.
+async fn tenants_of(
+    session: &mut Session,
+    catalog: &Catalog,
+    links: &links::Links,
+    people: &[(u32, String)],
+    principals: &[String; 2],
+    ids: &[String],
+) -> Result<Option<[String; 2]>, SessionError> {
+    let mut found = Vec::new();
+    for principal in principals {
+        let mut tenant = None;
+        for (table, column) in people {
+            let (Some(Link::Tenant(by)), Some(relation)) = (links.get(table), catalog.relation(*table))
+            else {
+                continue;
+            };
+            if by == column {
+                continue;
+            }
+            let query = format!(
+                "select {by}::text from {t} where {c}::text = {p} and {by} is not null order by 1 limit 1",
+                by = crate::session::identifier(by),
+                t = relation.quoted(),
+                c = crate::session::identifier(column),
+                p = literal(principal)
+            );
+            if let Some(id) = session.run(&query).await?.value() {
+                tenant = Some(id.to_owned());
+                break;
+            }
+        }
+        let roles = catalog.role(principal).map(|role| catalog.privileges_of(role.oid)).unwrap_or_default();
+        let tenant = tenant.or_else(|| {
+            ids.iter().find(|id| catalog.role(id).is_some_and(|role| roles.contains(&role.oid))).cloned()
+        });
+        found.extend(tenant);
+    }
+    Ok(<[String; 2]>::try_from(found).ok().filter(|[one, other]| one != other))
 }
 
 /// Finds a person who exists for a tenant, else makes one up.
@@ -200,13 +250,16 @@ async fn principal(
             }
         }
     }
-    let Some(kind) = kind else { return Ok(None) };
-    let maker = Maker::new(format!("person{seed}"), 1);
-    Ok(Some(match kind.as_str() {
-        "uuid" => maker.uuid(u32::try_from(index).unwrap_or_default()),
+    Ok(kind.map(|kind| person(&kind, index, seed)))
+}
+
+/// Makes up a person of a type.
+pub(super) fn person(kind: &str, index: usize, seed: u64) -> String {
+    match kind {
+        "uuid" => Maker::new(format!("person{seed}"), 1).uuid(u32::try_from(index).unwrap_or_default()),
         "int2" | "int4" | "int8" | "numeric" => format!("{}", 7_101 + index * 37),
         _ => ["nfanna", "nfbruno"][index].to_owned(),
-    }))
+    }
 }
 
 /// Puts a row into a table that nothing ties to a tenant and that the app cannot fill itself.
@@ -280,9 +333,15 @@ async fn existing(stage: &mut Stage, seeds: &mut Seeds) -> Result<(), SessionErr
             let known = seeds.rows.entry((table.oid, tenant.id.clone())).or_default();
             for cells in answer.rows {
                 let row: super::seed::Row = answer.columns.iter().cloned().zip(cells).collect();
-                if !known.contains(&row) {
-                    known.push(row);
-                }
+                let says = row.iter().filter(|(name, _)| {
+                    table
+                        .column_named(name)
+                        .is_some_and(|column| labels(&stage.catalog, &table, column).is_empty())
+                });
+                let says = says.filter_map(|(_, value)| value.clone()).filter(|value| *value != tenant.id);
+                stage.rows_say.extend(says.filter(|value| Some(value) != tenant.principal.as_ref()));
+                seeds.found.insert((table.oid, row.clone()));
+                known.push(row);
             }
             if !known.is_empty() {
                 seeds.failed.remove(&table.oid);

@@ -50,10 +50,14 @@ pub(super) struct Stage {
     pub(super) people: Vec<(u32, String)>,
     /// The rows of the victim in tables that nothing ties to a tenant, as text.
     pub(super) provenance: HashMap<u32, Vec<String>>,
+    /// Values that rows held before anything was planted, and what was made after them.
+    pub(super) rows_say: std::collections::HashSet<String>,
     /// The statement that takes the victim's fingerprint; made once.
     pub(super) fingerprint: String,
     /// How many attempts there were.
     pub(super) attempts: usize,
+    /// The objects that are attacked; none is all.
+    pub(super) only: Option<std::collections::BTreeSet<String>>,
 }
 
 /// Who acts in an attempt.
@@ -113,18 +117,23 @@ impl Outcome {
 impl Stage {
     /// Returns the statements that make the session act as somebody.
     pub(super) fn enter(&self, actor: Actor) -> Vec<String> {
-        let mut statements = self.role_settings();
+        // What never ends, or waits for a lock, is refused like anything else.
+        let mut statements = vec!["set local statement_timeout = '10s'".to_owned()];
+        statements.extend(self.role_settings());
         statements.push(format!("set local session authorization {}", identifier(&self.subject.app_role)));
         match actor {
             Actor::Attacker => statements.extend(self.context_of(&self.attacker)),
             Actor::Victim => statements.extend(self.context_of(&self.victim)),
             Actor::Unset => {}
-            Actor::Empty => {
-                let settings = self.subject.context.iter().filter_map(|statement| setting_of(statement));
-                statements.extend(settings.map(|name| format!("set local {name} = ''")));
-            }
+            Actor::Empty => statements.extend(self.emptied()),
         }
         statements
+    }
+
+    /// Returns what empties a context.
+    pub(super) fn emptied(&self) -> Vec<String> {
+        let settings = self.subject.context.iter().filter_map(|statement| setting_of(statement));
+        settings.map(|name| format!("set local {name} = ''")).collect()
     }
 
     /// Returns what opens a tenant's context.
@@ -133,7 +142,7 @@ impl Stage {
     }
 
     /// Settings that the app's role brings along when it logs in.
-    fn role_settings(&self) -> Vec<String> {
+    pub(super) fn role_settings(&self) -> Vec<String> {
         self.catalog
             .settings
             .iter()
@@ -173,6 +182,7 @@ impl Stage {
         script.extend(statements.iter().cloned());
         if watch.is_some() {
             script.push("reset session authorization".to_owned());
+            script.push("set local statement_timeout = 0".to_owned());
             script.push(self.fingerprint.clone());
         }
         script.push("rollback".to_owned());
@@ -187,7 +197,7 @@ impl Stage {
                 Ok(answer) if index >= first && index < first + statements.len() => {
                     outcome.answers.push(answer);
                 }
-                Ok(answer) if index == first + statements.len() + 1 => {
+                Ok(answer) if index == first + statements.len() + 2 => {
                     outcome.changed = changed(watch.unwrap_or_default(), &answer);
                 }
                 Ok(_) => {}
@@ -200,6 +210,70 @@ impl Stage {
         Ok(outcome)
     }
 
+    /// Plays statements as somebody in a world where the superuser has changed something before, and looks whether they
+    /// change the victim's rows there.
+    pub(super) async fn attempt_in(
+        &mut self,
+        before: &[String],
+        actor: Actor,
+        statements: &[String],
+    ) -> Result<Outcome, SessionError> {
+        let mut world = before.to_vec();
+        world.push(self.fingerprint.clone());
+        self.attempts += 1;
+        let mut script = vec!["begin".to_owned()];
+        script.extend(world);
+        let at = script.len() - 1;
+        script.push("set constraints all immediate".to_owned());
+        script.extend(self.enter(actor));
+        script.extend(statements.iter().cloned());
+        script.extend(
+            ["reset session authorization", "set local statement_timeout = 0"].map(ToOwned::to_owned),
+        );
+        script.push(self.fingerprint.clone());
+        script.push("rollback".to_owned());
+        let session = if actor == Actor::Unset { &mut self.fresh } else { &mut self.used };
+        session.heard();
+        let results = session.try_run_all(&script).await?;
+        let mut outcome = Outcome { heard: session.heard(), ..Outcome::default() };
+        outcome.refusal = results.iter().find_map(|result| result.as_ref().err().cloned());
+        if let (None, Some(Ok(first)), Some(Ok(last))) =
+            (&outcome.refusal, results.get(at), results.get(results.len() - 2))
+        {
+            outcome.changed = changed(&render(first), last);
+        }
+        Ok(outcome)
+    }
+
+    /// Returns statements that, by a superuser, leave one of the victim's rows in a table and none of the attacker's: what
+    /// makes a statement fail on another row is out of the way.
+    pub(super) fn alone(&self, table: &Relation, row: &super::seed::Row) -> Vec<String> {
+        let tenants: Vec<&str> =
+            self.foreign_ids().into_iter().chain(std::iter::once(self.attacker.id.as_str())).collect();
+        let persons: Vec<&str> =
+            self.foreign_persons().into_iter().chain(self.attacker.principal.as_deref()).collect();
+        let Some(condition) = owned_by(&self.catalog, &self.links, table.oid, "t", &tenants, &persons) else {
+            return Vec::new();
+        };
+        let key: Vec<String> = self
+            .catalog
+            .key(table.oid)
+            .iter()
+            .filter_map(|number| {
+                let name = &table.column(*number)?.name;
+                Some(format!("t.{} = {}", identifier(name), literal(row.get(name)?.as_ref()?)))
+            })
+            .collect();
+        if key.is_empty() {
+            return Vec::new();
+        }
+        vec![
+            "set local session_replication_role = replica".to_owned(),
+            format!("delete from {} t where {condition} and not ({})", table.quoted(), key.join(" and ")),
+            "set local session_replication_role = origin".to_owned(),
+        ]
+    }
+
     /// Takes the victim's fingerprint, to compare attempts with.
     pub(super) async fn baseline(&mut self) -> Result<String, SessionError> {
         let statement = self.fingerprint.clone();
@@ -210,35 +284,38 @@ impl Stage {
     /// Writes the statement that digests the rows of the victim and the neighbours, table by table, and what tenants
     /// share as the victim sees it.
     pub(super) fn write_fingerprint(&mut self) {
-        let tenants = self.foreign_ids();
-        let persons = self.foreign_persons();
         let mut parts = Vec::new();
-        for relation in
-            self.catalog.relations.iter().filter(|relation| relation.is_table() && !relation.extension)
-        {
-            if relation.partition {
-                continue;
+        for relation in self.catalog.relations.iter().filter(|relation| !relation.partition) {
+            if let Some(rows) = self.watched(relation) {
+                parts.push(format!(
+                    "select {} as oid, md5(coalesce(string_agg(t::text, chr(10) order by t::text), '')) as digest from {rows}",
+                    relation.oid
+                ));
             }
-            let only = if relation.kind == crate::catalog::RelationKind::Table { "only " } else { "" };
-            let condition = owned_by(&self.catalog, &self.links, relation.oid, "t", &tenants, &persons);
-            let condition = match (condition, self.provenance.get(&relation.oid)) {
-                (Some(condition), _) => condition,
-                (None, Some(rows)) if !rows.is_empty() => {
-                    let rows: Vec<String> = rows.iter().map(|row| literal(row)).collect();
-                    format!("t::text in ({})", rows.join(", "))
-                }
-                _ => continue,
-            };
-            parts.push(format!(
-                "select {} as oid, md5(coalesce(string_agg(t::text, chr(10) order by t::text), '')) as digest from {only}{} t where {condition}",
-                relation.oid,
-                relation.quoted()
-            ));
         }
         if parts.is_empty() {
             parts.push("select 0 as oid, '' as digest".to_owned());
         }
         self.fingerprint = parts.join(" union all ");
+    }
+
+    /// Writes from where the rows of a table come that are the victim's or the neighbours', as `t`.
+    pub(super) fn watched(&self, relation: &Relation) -> Option<String> {
+        if !relation.is_table() || relation.extension {
+            return None;
+        }
+        let (tenants, persons) = (self.foreign_ids(), self.foreign_persons());
+        let only = if relation.kind == crate::catalog::RelationKind::Table { "only " } else { "" };
+        let condition = owned_by(&self.catalog, &self.links, relation.oid, "t", &tenants, &persons);
+        let condition = match (condition, self.provenance.get(&relation.oid)) {
+            (Some(condition), _) => condition,
+            (None, Some(rows)) if !rows.is_empty() => {
+                let rows: Vec<String> = rows.iter().map(|row| literal(row)).collect();
+                format!("t::text in ({})", rows.join(", "))
+            }
+            _ => return None,
+        };
+        Some(format!("{only}{} t where {condition}", relation.quoted()))
     }
 
     /// Returns the tenants whose rows the attacker has no business with.
@@ -261,7 +338,13 @@ impl Stage {
 
     /// Returns the relations that are attacked.
     pub(super) fn targets(&self) -> Vec<Relation> {
-        self.catalog.relations.iter().filter(|relation| !relation.extension).cloned().collect()
+        let wanted = |relation: &&Relation| !relation.extension && self.wants(&relation.object());
+        self.catalog.relations.iter().filter(wanted).cloned().collect()
+    }
+
+    /// Tells whether an object is to be attacked.
+    pub(super) fn wants(&self, object: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(object))
     }
 
     /// Tells whether the app's role has a privilege on a relation.

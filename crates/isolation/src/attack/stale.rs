@@ -6,7 +6,7 @@ use crate::{
     finding::{TenantContext, Verb},
     infer::settings_read,
     rules,
-    session::{Session, SessionError},
+    session::{Answer, Session, SessionError},
 };
 
 /// Looks at plans, at settings that outlive their transaction, and at contexts that meet.
@@ -76,7 +76,9 @@ async fn plans(hunt: &mut Hunt) -> Result<(), SessionError> {
         let results = session.try_run_all(&script).await?;
         session.try_run("rollback").await?.ok();
         let Some(Ok(answer)) = results.last() else { continue };
-        if reads::foreign_rows(hunt, &relation, answer, "").is_empty() {
+        let mut answer = answer.clone();
+        shown_anyway(hunt, &reads::select_all(&hunt.stage, &relation), &mut answer).await?;
+        if reads::foreign_rows(hunt, &relation, &answer, "").is_empty() {
             continue;
         }
         let evidence = "a statement prepared in another tenant's context goes on showing that tenant";
@@ -106,6 +108,15 @@ async fn plans(hunt: &mut Hunt) -> Result<(), SessionError> {
             evidence,
             Some(relation.oid),
         );
+    }
+    Ok(())
+}
+
+/// Takes out of an answer what the attacker is shown anyway: that is not left over from anybody.
+async fn shown_anyway(hunt: &mut Hunt, query: &str, answer: &mut Answer) -> Result<(), SessionError> {
+    let fresh = hunt.stage.attempt(Actor::Attacker, &[query.to_owned()], None).await?;
+    if let Some(fresh) = fresh.last() {
+        answer.rows.retain(|row| !fresh.rows.contains(row));
     }
     Ok(())
 }
@@ -229,7 +240,8 @@ async fn meeting(hunt: &mut Hunt) -> Result<(), SessionError> {
         let query = reads::select_all(&hunt.stage, &relation);
         let result = one.try_run(&query).await?;
         one.try_run("rollback").await?.ok();
-        let Ok(answer) = result else { continue };
+        let Ok(mut answer) = result else { continue };
+        shown_anyway(hunt, &query, &mut answer).await?;
         if reads::foreign_rows(hunt, &relation, &answer, "").is_empty() {
             continue;
         }

@@ -2,8 +2,13 @@
 
 use std::collections::HashSet;
 
+use regex_lite::Regex;
+
 use super::{links::owned_by, seed::Seeds, stage::Stage};
-use crate::session::{Answer, Heard, Refusal, SessionError};
+use crate::{
+    catalog::Catalog,
+    session::{Answer, Heard, Refusal, SessionError},
+};
 
 /// The words.
 #[derive(Debug, Default)]
@@ -62,6 +67,8 @@ impl Tokens {
         for known in tenants.iter().chain(&persons) {
             exact.remove(known);
         }
+        let words = schema_words(&stage.catalog);
+        exact.retain(|text| !words.contains(text));
         let mut long: Vec<String> = exact
             .iter()
             .filter(|text| text.len() >= 8 && text.len() < 400 && !is_time(text))
@@ -75,6 +82,21 @@ impl Tokens {
         Ok(Self { exact, long, markers })
     }
 
+    /// Takes what a tenant's rows say and another's do not, for rows that are all known.
+    pub(super) fn of_rows<'a>(
+        theirs: impl Iterator<Item = &'a str>,
+        others: &HashSet<&str>,
+        marker: String,
+    ) -> Self {
+        let said =
+            theirs.filter(|text| text.chars().count() >= 5 && !others.contains(text) && !is_time(text));
+        let exact: HashSet<String> = said.map(ToOwned::to_owned).collect();
+        let mut long: Vec<String> =
+            exact.iter().filter(|text| text.len() >= 8 && text.len() < 400).cloned().collect();
+        long.sort();
+        Self { exact, long, markers: vec![marker] }
+    }
+
     /// Tells what of the victim a text says, apart from what the asker said first.
     pub(super) fn in_text(&self, text: &str, asked: &str) -> Option<String> {
         if let Some(bytes) = text.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok()) {
@@ -83,8 +105,10 @@ impl Tokens {
                 return self.in_text(&decoded, asked);
             }
         }
-        if self.exact.contains(text) && !asked.contains(text) {
-            return Some(text.to_owned());
+        // A message says where it comes from behind what it says, and quotes what it is about.
+        let parts = text.lines().chain(text.split('"').skip(1).step_by(2));
+        if let Some(part) = parts.into_iter().find(|part| self.exact.contains(*part) && !says(asked, part)) {
+            return Some(part.to_owned());
         }
         let lower = text.to_lowercase();
         let asked_lower = asked.to_lowercase();
@@ -96,10 +120,13 @@ impl Tokens {
                 }
             }
         }
-        self.long
-            .iter()
-            .find(|token| text.contains(token.as_str()) && !asked.contains(token.as_str()))
-            .cloned()
+        self.long.iter().find(|token| text.contains(token.as_str()) && !says(asked, token)).cloned()
+    }
+
+    /// Tells whether a word is one that was planted.
+    pub(super) fn is_marked(&self, word: &str) -> bool {
+        let lower = word.to_lowercase();
+        self.markers.iter().any(|marker| lower.contains(marker.as_str()))
     }
 
     /// Tells what of the victim an answer says.
@@ -116,6 +143,29 @@ impl Tokens {
     pub(super) fn in_heard(&self, heard: &[Heard], asked: &str) -> Option<String> {
         heard.iter().find_map(|said| self.in_text(said.text(), asked))
     }
+}
+
+/// Tells whether statements say a text, as it is or as a literal of it is written.
+fn says(statements: &str, text: &str) -> bool {
+    // What a schema folds to one case was not told for that.
+    if statements.to_lowercase().contains(&text.to_lowercase()) {
+        return true;
+    }
+    let written = || text.replace('\'', "''").replace('\\', "\\\\");
+    text.contains(['\'', '\\']) && statements.contains(&written())
+}
+
+/// Returns the words in quotes that the schema itself says, in functions, views and defaults.
+fn schema_words(catalog: &Catalog) -> HashSet<String> {
+    let Ok(pattern) = Regex::new(r"'([^']*)'") else { return HashSet::new() };
+    let mut texts: Vec<&str> = catalog.functions.iter().map(|function| function.source.as_str()).collect();
+    for relation in &catalog.relations {
+        texts.extend(relation.definition.as_deref());
+        texts.extend(relation.columns.iter().filter_map(|column| column.default.as_deref()));
+    }
+    let words =
+        texts.into_iter().flat_map(|text| pattern.captures_iter(text).map(|found| found[1].to_owned()));
+    words.collect()
 }
 
 /// Times are made at the same moment for everybody.

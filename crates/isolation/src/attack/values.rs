@@ -96,7 +96,11 @@ impl Maker {
             }
             (_, "N", "money") => own(&["12.34", "1"]),
             (_, "N", _) => {
-                let big = format!("{}.25", 7_000_000 + self.block * 100_000 + number * 7);
+                let big = 7_000_000 + self.block * 100_000 + number * 7;
+                let big = match whole_digits(written) {
+                    Some(digits) if digits < 8 => format!("{}.25", big % 10_u32.pow(digits)),
+                    _ => format!("{big}.25"),
+                };
                 own(&[&big, "7.25", "10", "1", "0.5", "50", "100", "1000", "0"])
             }
             (_, "D", "date") => self.days(number),
@@ -247,6 +251,15 @@ fn length(written: &str) -> Option<usize> {
     written[start..].split([')', ',']).next()?.parse().ok()
 }
 
+/// Returns how many digits `numeric(p,s)` has room for before the point.
+fn whole_digits(written: &str) -> Option<u32> {
+    let (_, inside) = written.split_once('(')?;
+    let mut parts = inside.trim_end_matches(')').split(',');
+    let precision: u32 = parts.next()?.trim().parse().ok()?;
+    let scale: u32 = parts.next().map_or(Some(0), |scale| scale.trim().parse().ok())?;
+    precision.checked_sub(scale)
+}
+
 /// Returns the checks that speak of a column, those of its domain with the column in place of VALUE.
 pub(super) fn checks_of(catalog: &Catalog, relation: &Relation, column: &Column) -> Vec<String> {
     let mut checks: Vec<String> = catalog
@@ -344,6 +357,17 @@ pub(super) fn partition_values(catalog: &Catalog, relation: &Relation, column: &
     let mut values = Vec::new();
     for partition in catalog.relations.iter().filter(|partition| partition.parents.contains(&relation.oid)) {
         let Some(bound) = &partition.bound else { continue };
+        if bound == "DEFAULT" {
+            // What the others have no place for.
+            let category = catalog.base_type(column.type_oid).map_or("", |info| info.category.as_str());
+            let left: &[&str] = match category {
+                "N" => &["9876", "98765432"],
+                "D" => &["2098-01-01"],
+                "S" => &["zz", "ZZ", "zqz", "other"],
+                _ => &[],
+            };
+            values.extend(left.iter().map(|value| (*value).to_owned()));
+        }
         if let Some(found) = ranged.captures(bound)
             && &found[1] != "MINVALUE"
         {

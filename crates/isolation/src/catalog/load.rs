@@ -163,7 +163,9 @@ fn types() -> String {
          (case when t.typtype = 'd' then t.typbasetype when t.typtype = 'r' then (select r.rngsubtype from pg_range r where r.rngtypid = t.oid) \
             else t.typelem end)::int8 as base, \
          (select coalesce(json_agg(e.enumlabel order by e.enumsortorder), '[]') from pg_enum e where e.enumtypid = t.oid) as labels, \
-         (select coalesce(json_agg(pg_get_expr(k.conbin, 0)), '[]') from pg_constraint k where k.contypid = t.oid and k.contype = 'c') as checks \
+         (select coalesce(json_agg(pg_get_expr(k.conbin, 0)), '[]') from pg_constraint k where k.contypid = t.oid and k.contype = 'c') as checks, \
+         (select coalesce(json_agg(json_build_object('name', a.attname, 'type_oid', a.atttypid::int8) order by a.attnum), '[]') \
+            from pg_attribute a where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped) as fields \
          from pg_type t join pg_namespace n on n.oid = t.typnamespace \
          where t.typtype in ('b', 'd', 'e', 'r', 'm', 'p') or {OURS}"
     )
@@ -209,8 +211,10 @@ const POLICIES: &str = "select p.oid::int8 as oid, p.polname as name, p.polrelid
         and d.refclassid = 'pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0) as columns, \
      (select coalesce(json_agg(distinct d.refobjid::int8), '[]') from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid \
         and d.refclassid = 'pg_class'::regclass and d.refobjid <> p.polrelid) as relations, \
-     (select coalesce(json_agg(distinct d.refobjid::int8), '[]') from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid \
-        and d.refclassid = 'pg_proc'::regclass) as functions \
+     (select coalesce(json_agg(distinct case when d.refclassid = 'pg_operator'::regclass \
+          then (select o.oprcode::oid from pg_operator o where o.oid = d.refobjid) else d.refobjid end::int8), '[]') \
+        from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid \
+        and d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)) as functions \
      from pg_policy p order by p.polrelid, p.polname";
 
 fn functions() -> String {
@@ -221,7 +225,11 @@ fn functions() -> String {
          (select coalesce(json_agg(coalesce(p.proargnames[a.o], '') order by a.o), '[]') \
             from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality a(t, o) \
             where coalesce(p.proargmodes[a.o], 'i') in ('i', 'b', 'v')) as argument_names, \
-         p.pronargdefaults as defaults, p.prorettype::int8 as returns, p.proretset as returns_set, \
+         p.pronargdefaults as defaults, p.provariadic <> 0 as variadic, p.prorettype::int8 as returns, p.proretset as returns_set, \
+         (p.prorettype <> 'record'::regtype or coalesce(p.proargmodes && '{{o,b,t}}', false)) as outputs, \
+         (select json_build_object('kind', g.aggkind, 'direct', g.aggnumdirectargs, 'functions', (select coalesce(json_agg(distinct f::int8), '[]') \
+            from unnest(array[g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn]::oid[]) f where f <> 0)) \
+            from pg_aggregate g where g.aggfnoid = p.oid) as aggregate, \
          coalesce(p.prosrc, '') || coalesce(pg_get_function_sqlbody(p.oid), '') as source, coalesce(p.proconfig, '{{}}') as config, \
          {grants} as grants, pg_get_function_identity_arguments(p.oid) as signature, {extension} as extension \
          from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang \

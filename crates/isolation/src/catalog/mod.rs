@@ -8,6 +8,7 @@ mod model;
 pub use ask::mentions;
 pub use load::load;
 pub use model::{
-    Catalog, Column, Constraint, DefaultGrant, ForeignServer, Function, Grant, Index, IndexHead, Membership,
-    Policy, Relation, RelationKind, Role, Rule as RewriteRule, Schema, Sequence, Setting, Trigger, TypeInfo,
+    Aggregate, Catalog, Column, Constraint, DefaultGrant, Field, ForeignServer, Function, Grant, Index,
+    IndexHead, Membership, Policy, Relation, RelationKind, Role, Rule as RewriteRule, Schema, Sequence,
+    Setting, Trigger, TypeInfo,
 };

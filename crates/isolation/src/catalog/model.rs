@@ -224,6 +224,17 @@ pub struct TypeInfo {
     pub labels: Vec<String>,
     /// The checks of a domain, over `VALUE`.
     pub checks: Vec<String>,
+    /// The fields of a composite.
+    pub fields: Vec<Field>,
+}
+
+/// A field of a composite type.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its type's oid.
+    pub type_oid: u32,
 }
 
 /// A constraint of a table.
@@ -338,8 +349,14 @@ pub struct Function {
     pub argument_names: Vec<String>,
     /// How many of the last ones have a default.
     pub defaults: i16,
+    /// The last argument takes any number of values.
+    pub variadic: bool,
     /// The type that is returned.
     pub returns: u32,
+    /// The columns of what is returned are known before it is called.
+    pub outputs: bool,
+    /// What an aggregate consists of.
+    pub aggregate: Option<Aggregate>,
     /// It returns a set.
     pub returns_set: bool,
     /// Its text.
@@ -352,6 +369,17 @@ pub struct Function {
     pub signature: String,
     /// It belongs to an extension.
     pub extension: bool,
+}
+
+/// What an aggregate consists of.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Aggregate {
+    /// `n` plain, `o` ordered-set, `h` hypothetical-set.
+    pub kind: String,
+    /// How many arguments stand before `WITHIN GROUP`.
+    pub direct: usize,
+    /// The functions that work for it.
+    pub functions: Vec<u32>,
 }
 
 /// A trigger.

@@ -26,6 +26,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
         }
         if function.definer {
             definer(judge, function, &mut found);
+            pastes(judge, function, &mut found);
         }
         notify(judge, function, &mut found);
         opens_tables(judge, function, &mut found);
@@ -113,6 +114,43 @@ fn definer(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
         }
         found.push(finding);
     }
+}
+
+/// A text that a caller gives becomes part of a statement that runs with the owner's rights.
+fn pastes(judge: &Judge<'_>, function: &Function, found: &mut Vec<Finding>) {
+    let called = function.grants.iter().any(|grant| {
+        grant.privilege == "EXECUTE"
+            && grant.grantee != function.owner
+            && judge.role(grant.grantee).is_none_or(|role| !role.superuser && !role.bypassrls)
+    });
+    if function.language != "plpgsql" || !called || returns_trigger(judge, function) {
+        return;
+    }
+    let body = function.source.to_ascii_lowercase();
+    let given = function.argument_types.iter().zip(&function.argument_names).find(|(kind, name)| {
+        !name.is_empty()
+            && judge.catalog.base_type(**kind).is_some_and(|info| info.category == "S")
+            && is_pasted(&body, &name.to_ascii_lowercase())
+    });
+    let Some((_, argument)) = given else { return };
+    found.push(
+        Finding::new(&rules::DEFINER_DYNAMIC, function.object(), Some(Verb::Execute), &function.signature)
+            .evidence(format!(
+                "{argument} becomes part of a statement that runs with the rights of {}: give it by USING, or write it by %L or %I",
+                owner(judge, function)
+            ))
+            .fix(format!("ALTER {} SECURITY INVOKER;", routine(function))),
+    );
+}
+
+/// Tells whether a body executes a text into which an argument went as it is.
+fn is_pasted(body: &str, argument: &str) -> bool {
+    let Some((_, statement)) = body.split_once("execute") else { return false };
+    let joined = ["|| {}", "||{}", "{} ||", "{}||"].map(|way| way.replace("{}", argument));
+    let formatted = statement.contains("format(")
+        && statement.contains("%s")
+        && crate::catalog::mentions(statement, argument);
+    formatted || joined.iter().any(|way| statement.contains(way.as_str()))
 }
 
 fn owner<'a>(judge: &Judge<'a>, function: &Function) -> &'a str {

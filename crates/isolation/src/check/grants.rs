@@ -11,8 +11,8 @@ use super::{
     rls::{verb, words},
 };
 use crate::{
-    catalog::Relation,
-    finding::{Finding, Verb},
+    catalog::{Relation, RelationKind},
+    finding::{Finding, Level, Verb},
     rules,
     session::identifier,
 };
@@ -53,6 +53,7 @@ fn uncovered(judge: &Judge<'_>, relation: &Relation, found: &mut Vec<Finding>) {
     grants.extend(relation.columns.iter().flat_map(|column| column.grants.clone()));
     let held: Vec<&str> =
         ["TRIGGER", "REFERENCES"].into_iter().filter(|privilege| judge.granted(&grants, privilege)).collect();
+    others_truncate(judge, relation, found);
     if !held.is_empty() && judge.may_use(&relation.schema) {
         found.push(
             Finding::new(&rules::DDL_PRIVILEGE, relation.object(), None, "")
@@ -62,6 +63,31 @@ fn uncovered(judge: &Judge<'_>, relation: &Relation, found: &mut Vec<Finding>) {
                     judge.app()
                 ))
                 .fix(judge.revoke(&held, &table, &grants)),
+        );
+    }
+}
+
+/// TRUNCATE in the hands of another role than the app's, which the policies otherwise hold too.
+fn others_truncate(judge: &Judge<'_>, relation: &Relation, found: &mut Vec<Finding>) {
+    if judge.holds(relation.oid) == Holds::Shared || !relation.rls {
+        return;
+    }
+    let others = relation.grants.iter().filter(|grant| {
+        grant.privilege == "TRUNCATE"
+            && grant.grantee != 0
+            && grant.grantee != relation.owner
+            && !judge.becomes.contains(&grant.grantee)
+            && !judge.acting.contains(&grant.grantee)
+            && judge.role(grant.grantee).is_some_and(|role| !role.superuser && !role.bypassrls)
+    });
+    for grant in others {
+        let name = judge.role(grant.grantee).map_or("", |role| role.name.as_str());
+        found.push(
+            Finding::new(&rules::OTHER_LOGIN, relation.object(), Some(Verb::Truncate), name)
+                .evidence(format!(
+                    "{name}, whom its policies hold, may TRUNCATE it: that empties it for every tenant, and no policy is asked"
+                ))
+                .fix(format!("REVOKE TRUNCATE ON {} FROM {};", relation.quoted(), judge.grantee(grant.grantee))),
         );
     }
 }
@@ -201,6 +227,41 @@ fn making(judge: &Judge<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// The next partition of a protected table, which its parent's policies do not hold where it is named itself.
+fn partitions_to_come(
+    judge: &Judge<'_>,
+    owner: u32,
+    schema: Option<&str>,
+    grantee: u32,
+    privileges: &[&str],
+    found: &mut Vec<Finding>,
+) {
+    let parents = judge.catalog.relations.iter().filter(|relation| {
+        relation.kind == RelationKind::Partitioned
+            && relation.rls
+            && relation.owner == owner
+            && schema.is_none_or(|schema| schema == relation.schema)
+    });
+    for parent in parents {
+        let who = judge.role(grantee).map_or("PUBLIC", |role| role.name.as_str());
+        let place = schema.map(|schema| format!(" IN SCHEMA {}", identifier(schema))).unwrap_or_default();
+        let mut finding = Finding::new(&rules::PARTITION_OPEN, parent.object(), Some(Verb::Select), who)
+            .evidence(format!(
+                "its next partition grants {who} {} at once, and the policies of {} do not bind who names that partition itself",
+                privileges.join(", "),
+                parent.object()
+            ))
+            .fix(format!(
+                "ALTER DEFAULT PRIVILEGES FOR ROLE {}{place} REVOKE {} ON TABLES FROM {};",
+                judge.grantee(owner),
+                privileges.join(", "),
+                judge.grantee(grantee)
+            ));
+        finding.level = Level::Warning;
+        found.push(finding);
+    }
+}
+
 /// What coming tables are granted before anybody has put a policy on them.
 fn defaults(judge: &Judge<'_>, found: &mut Vec<Finding>) {
     let mut by_place: BTreeMap<(u32, Option<&str>, u32), Vec<&str>> = BTreeMap::new();
@@ -215,6 +276,7 @@ fn defaults(judge: &Judge<'_>, found: &mut Vec<Finding>) {
         }
     }
     for ((owner, schema, grantee), privileges) in by_place {
+        partitions_to_come(judge, owner, schema, grantee, &privileges, found);
         let place = schema.map(|schema| format!(" IN SCHEMA {}", identifier(schema))).unwrap_or_default();
         let who = judge.role(grantee).map_or("PUBLIC", |role| role.name.as_str());
         found.push(

@@ -2,6 +2,7 @@
 //! would refuse. It reads no row, so it is fit for a production database and for a replica.
 
 mod citus;
+mod compared;
 mod comparisons;
 mod context;
 mod defaults;
@@ -24,12 +25,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use compared::{compared, in_one_line};
 pub use role_sql::print_role;
-pub use subject::SubjectError;
 
 use crate::{
     catalog::{self, Catalog},
     config::Config,
+    infer::InferError,
     report::Report,
     session::{Session, SessionError},
 };
@@ -63,7 +65,7 @@ pub enum CheckError {
     Session(#[from] SessionError),
     /// It is not known for whom to check.
     #[error(transparent)]
-    Subject(#[from] SubjectError),
+    Subject(#[from] InferError),
 }
 
 /// Reads the catalogue in one READ ONLY transaction and judges it.
@@ -88,7 +90,7 @@ async fn read(session: &mut Session, options: &CheckOptions) -> Result<Catalog, 
 }
 
 /// Judges a catalogue that has been read, with an empty search path.
-pub fn judge(catalog: &Catalog, config: &Config) -> Result<Report, SubjectError> {
+pub fn judge(catalog: &Catalog, config: &Config) -> Result<Report, InferError> {
     let subject = subject::subject(catalog, config)?;
     let mut judge = judge::Judge::new(catalog, &subject);
     for family in [
@@ -130,6 +132,8 @@ const TRAPS: &[&str] = &[
     "rls-not-forced",
     "rls-off",
     "partition-unprotected",
+    "view-runs-as-owner",
+    "definer-dynamic-sql",
     "definer-path-writable",
     "function-opens-tables",
 ];
@@ -141,7 +145,9 @@ pub async fn traps(
 ) -> Result<Vec<crate::finding::Finding>, CheckError> {
     let options = CheckOptions { config: config.clone(), ..CheckOptions::default() };
     let mut findings = check(session, &options).await?.findings;
-    findings.retain(|finding| TRAPS.contains(&finding.rule.as_str()));
+    findings.retain(|finding| {
+        TRAPS.contains(&finding.rule.as_str()) && finding.level >= crate::finding::Level::Warning
+    });
     for finding in &mut findings {
         finding.level = crate::finding::Level::Warning;
         finding.kind = crate::finding::Kind::Warning;

@@ -221,7 +221,22 @@ fn wider(judge: &Judge<'_>, role: &Role) -> Option<String> {
 /// Logins beside the app's that policies do not bind, with something to see.
 fn other_logins(judge: &Judge<'_>, found: &mut Vec<Finding>) {
     for role in &judge.catalog.roles {
-        if !role.login || role.superuser || !role.bypassrls || judge.becomes.contains(&role.oid) {
+        if !role.login || role.superuser || judge.becomes.contains(&role.oid) {
+            continue;
+        }
+        // Before PostgreSQL 16 it may grant itself the role that owns the tables.
+        if role.createrole && !role.bypassrls && judge.catalog.version < 160_000 {
+            found.push(
+                Finding::new(&rules::OTHER_LOGIN, format!("role:{}", role.name), None, "createrole")
+                    .evidence(format!(
+                        "{} logs in with CREATEROLE, by which it becomes the tables' owner: whoever has its password \
+                         lifts row level security",
+                        role.name
+                    ))
+                    .fix(format!("ALTER ROLE {} NOCREATEROLE;", identifier(&role.name))),
+            );
+        }
+        if !role.bypassrls {
             continue;
         }
         let table = judge.tenant_tables().into_iter().find(|(table, _)| {

@@ -19,6 +19,7 @@ pub(super) fn run(judge: &mut Judge<'_>) {
     for relation in judge.catalog.relations.iter().filter(|relation| !relation.extension) {
         let acts = judge.acts(relation);
         if acts.is_empty() {
+            for_others(judge, relation, &mut found);
             continue;
         }
         match relation.kind {
@@ -30,6 +31,28 @@ pub(super) fn run(judge: &mut Judge<'_>) {
     }
     rewrite_rules(judge, &mut found);
     judge.findings.extend(found);
+}
+
+/// A view that shows every tenant to a role which is not the app's: whoever comes to be a member of it sees them.
+fn for_others(judge: &Judge<'_>, view: &Relation, found: &mut Vec<Finding>) {
+    if view.kind != RelationKind::View || option(view, "security_invoker") || filters(judge, view) {
+        return;
+    }
+    let reader = view.grants.iter().find(|grant| {
+        grant.privilege == "SELECT"
+            && grant.grantee != 0
+            && grant.grantee != view.owner
+            && judge.role(grant.grantee).is_some_and(|role| !role.superuser && !role.bypassrls)
+    });
+    let why = judge.tables_behind(view).into_iter().find_map(|table| judge.unbound_on(view.owner, table));
+    if let (Some(reader), Some(why)) = (reader, why) {
+        let name = judge.role(reader.grantee).map_or("", |role| role.name.as_str());
+        let mut finding = Finding::new(&rules::VIEW_OWNER, view.object(), Some(Verb::Select), name)
+            .evidence(format!("{name} may read it, and it reads as its owner: {why}"))
+            .fix(format!("ALTER VIEW {} SET (security_invoker = true);", view.quoted()));
+        finding.level = Level::Warning;
+        found.push(finding);
+    }
 }
 
 fn view(judge: &Judge<'_>, view: &Relation, acts: &[Act], found: &mut Vec<Finding>) {

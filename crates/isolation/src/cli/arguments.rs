@@ -98,19 +98,23 @@ pub struct CheckArgs {
 
 /// Acts as the app's own role in a scratch copy and really tries to get at another tenant's rows
 ///
-/// It copies the structure, seeds two tenants, and attacks one from the other; the source is only read. Exits with 0
+/// It copies the structure, seeds two tenants, and attacks one from the other; the source is only read, or with --in-place
+/// attacked itself by what leaves nothing behind. Exits with 0
 /// when isolation held, 1 when it did not, 2 when it could not run or nothing was proved.
 #[derive(Args, Clone)]
 pub struct AttackArgs {
     /// Which database.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Logs in as the app by this URL, in place of SET ROLE
+    /// The app's own login: names its role, and with --in-place logs in by it
     #[arg(long, value_name = "URL")]
     pub app_url: Option<String>,
     /// Copies the rows as well, not the structure alone
     #[arg(long, conflicts_with = "sql")]
     pub with_data: bool,
+    /// Attacks the database itself, not a copy: rolled back, held to rows of its own, fit for production
+    #[arg(long, conflicts_with_all = ["sql", "with_data"])]
+    pub in_place: bool,
     /// What chance starts from: the same seed gives the same report
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,

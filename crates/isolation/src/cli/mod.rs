@@ -7,6 +7,16 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+/// What a schema can be asked.
+#[expect(missing_docs, reason = "the help of each is its arguments' own")]
+#[derive(clap::Subcommand)]
+pub enum Command {
+    Check(Box<CheckArgs>),
+    Attack(Box<AttackArgs>),
+    Init(InitArgs),
+    Explain(ExplainArgs),
+}
+
 pub use arguments::{
     AttackArgs, CheckArgs, ExplainArgs, FailOn, InitArgs, InitWhat, ReportArgs, Setting, TargetArgs,
 };

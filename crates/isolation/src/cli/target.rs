@@ -97,6 +97,14 @@ impl InitArgs {
 }
 
 impl AttackArgs {
+    /// Returns what is attacked; in place the app's own login is enough.
+    pub fn source(&self, env: impl Fn(&str) -> Option<String>) -> Result<Source, ArgumentError> {
+        match (self.target.source(env), self.app_login()?) {
+            (Err(ArgumentError::NoTarget), Some(app)) if self.in_place => Ok(Source::Database(app)),
+            (source, _) => source,
+        }
+    }
+
     /// Returns the login of the app, where it is given.
     pub fn app_login(&self) -> Result<Option<DatabaseUrl>, ArgumentError> {
         self.app_url.as_deref().map(|url| parse("--app-url", url)).transpose()

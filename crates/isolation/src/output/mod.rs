@@ -37,6 +37,7 @@ pub use explain::explain;
 pub use file::Target;
 pub use github::Github;
 pub use place::Places;
+pub use save::fixes;
 pub use select::{Selection, UnknownRule};
 pub use standing::{exit_code, fails};
 

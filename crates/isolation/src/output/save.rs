@@ -81,12 +81,14 @@ fn script(finding: &Finding) -> String {
     format!("{MARK}{}\n{evidence}\n{reproduce}\n", heading(finding))
 }
 
-/// Writes each repair once, under the findings that it ends; those of accepted findings stand as comments.
-fn fixes(report: &Report) -> String {
+/// Writes each repair once, under the findings that it ends, so that all run behind one another; those of accepted
+/// findings stand as comments.
+pub fn fixes(report: &Report) -> String {
     let mut written = format!(
         "{MARK}repairs\n-- Read each before you run it, and try it on a copy. Nothing here has been applied.\n"
     );
     let mut done: BTreeSet<(&str, bool)> = BTreeSet::new();
+    let mut written_before: BTreeSet<String> = BTreeSet::new();
     for finding in &report.findings {
         let fix = finding.fix.trim();
         let accepted = finding.accepted.is_some();
@@ -111,10 +113,28 @@ fn fixes(report: &Report) -> String {
             } else {
                 ";"
             };
-            let _ = writeln!(written, "{fix}{end}");
+            for line in without_known(&format!("{fix}{end}"), &mut written_before) {
+                let _ = writeln!(written, "{line}");
+            }
         }
     }
     written
+}
+
+/// Leaves out statements of one line that stand further up already: two repairs may begin alike.
+fn without_known(fix: &str, known: &mut BTreeSet<String>) -> Vec<String> {
+    let mut begins = true;
+    let mut lines = Vec::new();
+    for line in fix.lines() {
+        let comment = line.trim_start().starts_with("--");
+        let whole = begins && !comment && line.trim_end().ends_with(';');
+        begins = comment || line.trim().is_empty() || line.trim_end().ends_with(';');
+        if whole && !known.insert(line.to_owned()) {
+            continue;
+        }
+        lines.push(line.to_owned());
+    }
+    lines
 }
 
 fn readme(index: &[(String, &Finding)], options: &Options) -> String {

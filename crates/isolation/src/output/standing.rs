@@ -1,7 +1,5 @@
 //! What a report amounts to: which findings fail, how many objects were reached, and the exit code.
 
-use std::collections::BTreeSet;
-
 use crate::{
     finding::{Finding, Kind, Level},
     report::Report,
@@ -88,8 +86,7 @@ impl Counts {
 
 /// Returns how many objects were reached and how many there are.
 pub(crate) fn reach(report: &Report) -> (usize, usize) {
-    let missed: BTreeSet<&str> = report.not_attacked.iter().map(|missed| missed.object.as_str()).collect();
-    (report.objects, report.objects + missed.len())
+    (report.objects, report.objects + report.missed().len())
 }
 
 /// Returns the reach in words, such as `41 of 44 objects`.

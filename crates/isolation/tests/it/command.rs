@@ -34,7 +34,10 @@ fn run(directory: &std::path::Path, arguments: &[&str]) -> Output {
 /// What the source consists of, as far as an attack could have changed it.
 async fn state(database: &Database) -> String {
     let rows = database.sql("select string_agg(t::text, ',' order by t::text) from notes t").await.unwrap();
-    let roles = database.sql("select count(*)::text from pg_roles").await.unwrap();
+    // Other tests make roles meanwhile, with the ids of their processes.
+    let pid = std::process::id();
+    let count = format!("select count(*)::text from pg_roles where rolname !~ '^nf_' or rolname ~ '_{pid}$'");
+    let roles = database.sql(&count).await.unwrap();
     let databases =
         database.sql("select count(*)::text from pg_database where datname = 'attacked'").await.unwrap();
     format!("{rows:?} {roles:?} {databases:?}")
@@ -79,6 +82,132 @@ async fn a_leak_fails_and_its_repair_passes_and_the_source_is_as_it_was() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was proved"));
     database.sql(&format!("drop owned by {app}; drop role {app}")).await.unwrap();
+}
+
+/// A database that leads back to itself, and acts on its own.
+const LOOP: &str = "
+create role {app} login;
+create table notes (tenant_id int not null, note_no int not null, body text not null, primary key (tenant_id, note_no));
+alter table notes enable row level security, force row level security;
+create policy tenant on notes using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int);
+create table happened (at timestamptz not null default clock_timestamp());
+create function happens() returns event_trigger language plpgsql as $$ begin insert into happened default values; end $$;
+create function find(p_body text) returns setof notes language sql security definer set search_path = public, pg_temp
+  as $$ select * from notes where body = p_body $$;
+create extension postgres_fdw;
+create server loop foreign data wrapper postgres_fdw options (host '{host}', port '{port}', dbname '{database}');
+create user mapping for {app} server loop options (user '{user}', password '{password}');
+create foreign table notes_again (tenant_id int not null, note_no int not null, body text not null)
+  server loop options (table_name 'notes');
+grant select, insert, update, delete on notes, notes_again to {app};
+insert into notes values (1, 1, 'one''s own'), (2, 1, 'a secret of somebody else''s');
+create event trigger watches on ddl_command_end execute function happens();
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_leads_back_to_itself_is_left_as_it_was() {
+    let database = Database::empty().await;
+    let app = format!("nf_loop_{}", std::process::id());
+    let admin = &database.admin;
+    let schema = LOOP
+        .replace("{app}", &app)
+        .replace("{host}", &admin.host)
+        .replace("{port}", &admin.port.to_string())
+        .replace("{database}", &admin.database)
+        .replace("{user}", &admin.user)
+        .replace("{password}", admin.password.as_ref().unwrap().expose());
+    database.sql(&schema).await.unwrap();
+    let look = "select (select string_agg(t::text, ',' order by t::text) from notes t), (select count(*)::text from happened)";
+    let before = database.sql(look).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("isolation.toml"), format!("app_role = \"{app}\"\n")).unwrap();
+    let output = run(directory.path(), &["attack", "--database-url", &admin.expose(), "--json", "-"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(database.sql(look).await.unwrap(), before);
+    // What the copy shows is seen all the same, and what was taken from it is said.
+    for object in ["public.notes_again", "public.find"] {
+        assert!(said.contains(object), "{object}: {said}");
+    }
+    assert!(said.contains("event triggers are switched off"), "{said}");
+    assert!(!said.contains("a secret of"), "what rows say stays out: {said}");
+    database.sql(&format!("drop event trigger watches; drop owned by {app}; drop role {app}")).await.unwrap();
+}
+
+/// Starts an attack whose copies lie in a directory, and waits until one is there.
+fn underway(directory: &std::path::Path) -> std::process::Child {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_novelfoundry-isolation"))
+        .args(["attack", "--sql", "schema.sql"])
+        .current_dir(directory)
+        .env("TMPDIR", directory.join("copies"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while !copies(directory).iter().any(|copy| copy.join("data/postgres.log").exists()) {
+        assert!(
+            process.try_wait().unwrap().is_none() && std::time::Instant::now() < until,
+            "no copy appears"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    process
+}
+
+fn copies(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(directory.join("copies")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_no_copy_and_one_that_is_killed_leaves_it_to_the_next() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::Builder::new().prefix("nf-iso-").tempdir_in("/tmp").unwrap();
+    let directory = root.path();
+    std::fs::create_dir(directory.join("copies")).unwrap();
+    for place in [directory, &directory.join("copies")] {
+        std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    std::fs::write(directory.join("schema.sql"), SCHEMA.replace("{app}", "app_user")).unwrap();
+    let mut process = underway(directory);
+    let pid = process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    assert_eq!(copies(directory), Vec::<std::path::PathBuf>::new());
+
+    let mut process = underway(directory);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(copies(directory).len(), 1);
+    let output = Command::new(env!("CARGO_BIN_EXE_novelfoundry-isolation"))
+        .args(["attack", "--sql", "schema.sql"])
+        .current_dir(directory)
+        .env("TMPDIR", directory.join("copies"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(copies(directory), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_and_attack_ask_alike_where_two_roles_could_be_the_apps() {
+    let database = Database::empty().await;
+    let roles = ["one", "other"].map(|name| format!("nf_either_{name}_{}", std::process::id()));
+    for role in &roles {
+        database.sql(&format!("create role {role} login")).await.unwrap();
+    }
+    let both = roles.join(", ");
+    let schema = "create table notes (tenant_id int primary key); grant select, insert on notes to";
+    database.sql(&format!("{schema} {both}")).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let url = database.admin.expose();
+    for command in ["check", "attack"] {
+        let output = run(directory.path(), &[command, "--database-url", &url]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        assert!(roles.iter().all(|role| said.contains(role.as_str())), "{command}: {said}");
+    }
+    database.sql(&format!("drop owned by {both}; drop role {both}")).await.unwrap();
 }
 
 #[test]

@@ -5,3 +5,8 @@ mod case;
 mod check;
 mod command;
 mod corpus;
+mod in_place;
+mod load;
+mod mutants;
+mod repair;
+mod unseen;
