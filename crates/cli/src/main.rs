@@ -34,7 +34,7 @@ const DESCRIPTORS: u64 = 16_384;
 fn main() -> ExitCode {
     raise_descriptors();
     let cli = Cli::parse();
-    let output = Output::new(cli.global.json, process_environment);
+    let output = Output::new(cli.global.json.0, process_environment);
     match cli.command.run(&cli.global, output) {
         Ok(exit) => exit.into(),
         Err(failure) => output.failure(&failure),

@@ -25,12 +25,14 @@ pub(crate) enum Exit {
     Unavailable,
     /// Going on would have been unsafe.
     Refused,
+    /// The command was told to stop before it was done.
+    Interrupted,
 }
 
 impl Exit {
     /// The table of exit codes, as it is documented.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Done, Self::Findings, Self::CouldNotRun, Self::Unavailable, Self::Refused];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Done, Self::Findings, Self::CouldNotRun, Self::Unavailable, Self::Refused, Self::Interrupted];
 
     /// Returns the number and its meaning.
     pub(crate) const fn row(self) -> (u8, &'static str) {
@@ -43,6 +45,7 @@ impl Exit {
             ),
             Self::Unavailable => (3, "The database, the object store or the issuer could not be reached."),
             Self::Refused => (4, "The command refused because going on would have been unsafe."),
+            Self::Interrupted => (130, "The command was told to stop before it was done."),
         }
     }
 }
@@ -249,9 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn exit_codes_count_up_from_zero() {
-        for (index, exit) in Exit::ALL.into_iter().enumerate() {
-            assert_eq!(usize::from(exit.row().0), index);
-        }
+    fn exit_codes_count_up_from_zero_and_end_with_the_shells() {
+        assert_eq!(Exit::ALL.map(|exit| exit.row().0), [0, 1, 2, 3, 4, 130]);
     }
 }

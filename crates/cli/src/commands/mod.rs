@@ -7,6 +7,7 @@ mod durable;
 mod failures;
 mod installation;
 mod interrupt;
+mod isolation;
 mod listeners;
 mod mail;
 mod migrate;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     /// Shows the settings or describes them
     #[command(subcommand)]
     Config(ConfigCommand),
+    #[command(flatten)]
+    Isolation(novelfoundry_isolation::cli::Command),
 }
 
 /// What every command is given.
@@ -82,6 +85,9 @@ impl Command {
         if let Self::Config(command) = self {
             return command.run(output, load).map(|()| Exit::Done);
         }
+        if let Self::Isolation(command) = self {
+            return isolation::run(command);
+        }
         let context = Context { output, loaded: load()? };
         if let Self::Env(env) = self {
             return env.run(&context);
@@ -101,7 +107,7 @@ impl Command {
                 Self::Tenant(tenant) => Box::pin(tenant.run(&context)).await,
                 Self::Deletions(deletions) => Box::pin(deletions.run(&context)).await,
                 Self::Tombstones(tombstones) => Box::pin(tombstones.run(context)).await,
-                Self::Env(_) | Self::Config(_) => Ok(Exit::Done),
+                Self::Env(_) | Self::Config(_) | Self::Isolation(_) => Ok(Exit::Done),
             }
         });
         runtime.shutdown_timeout(LAST);

@@ -66,7 +66,7 @@ impl Work {
             data = planes::open(config, "worker") => data?,
             () = interrupt.cancelled() => return Ok(Exit::Done),
         };
-        let worker = planes::worker(&data, config);
+        let worker = planes::worker(&data, config, None);
         let metrics = metrics_tasks(metrics, recorder, &data, &interrupt);
         context.output.say("Working; Ctrl-C lets running jobs end first.");
         worker.run(interrupt).await;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::table::SETTINGS;
 
@@ -12,9 +12,9 @@ pub(crate) struct GlobalArgs {
     /// Reads settings from FILE instead of ./novelfoundry.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Prints data as JSON, for programs
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    /// Whether data is printed as JSON.
+    #[command(flatten)]
+    pub(crate) json: JsonFlag,
     /// The settings that were given as flags.
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
@@ -24,7 +24,33 @@ pub(crate) struct GlobalArgs {
 impl GlobalArgs {
     /// Returns what no flag at all gives.
     pub(crate) fn none() -> Self {
-        Self { config: None, json: false, settings: SettingFlags::default() }
+        Self { config: None, json: JsonFlag(false), settings: SettingFlags::default() }
+    }
+}
+
+/// `--json`, which gives way where a command has one of its own that takes a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonFlag(pub(crate) bool);
+
+impl FromArgMatches for JsonFlag {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(matches.try_get_one::<bool>("json").is_ok_and(|json| json.copied().unwrap_or_default())))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for JsonFlag {
+    fn augment_args(command: Command) -> Command {
+        let flag = Arg::new("json").long("json").action(ArgAction::SetTrue);
+        command.arg(flag.global(true).help("Prints data as JSON, for programs"))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
     }
 }
 

@@ -35,7 +35,11 @@ impl Given {
         if let Some(text) = &self.file {
             std::fs::write(directory.path().join(FILE_NAME), text).unwrap();
         }
-        let flags = GlobalArgs { config: None, json: false, settings: SettingFlags(self.flags) };
+        let flags = GlobalArgs {
+            config: None,
+            json: super::flags::JsonFlag(false),
+            settings: SettingFlags(self.flags),
+        };
         Config::load(&flags, |name| self.env.get(name).cloned(), directory.path())
     }
 
