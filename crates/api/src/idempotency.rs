@@ -37,6 +37,12 @@ pub(crate) enum Made<T> {
     Before(Uuid),
 }
 
+/// What keeps a repeat from being answered. It changes nothing itself, but the request that it repeats did: who is told
+/// the contrary asks for the same under another key.
+pub(crate) fn replayed(error: impl Into<Problem>) -> Problem {
+    error.into().after_a_change()
+}
+
 impl Key {
     /// The claim that stands before the effect, in its transaction.
     pub(crate) fn claim(&self, user: UserId, hash: [u8; 32], resource: Uuid) -> Option<Call<()>> {
@@ -52,7 +58,7 @@ impl Key {
     ) -> Result<Option<Uuid>, Problem> {
         let Some(key) = self.0.clone() else { return Ok(None) };
         let read = idempotency::recorded(member.user_id, key);
-        match member.read(state, "idempotency.look", read).await? {
+        match member.read(state, "idempotency.look", read).await.map_err(replayed)? {
             Some(recorded) if recorded.request_hash != hash => {
                 Err(DbError::Refused(Refusal::IdempotencyMismatch).into())
             }
@@ -71,7 +77,7 @@ impl Key {
             (Ok(made), _) => Ok(Made::Now(made)),
             (Err(DbError::Refused(Refusal::IdempotencyReplayed)), Some(key)) => {
                 let read = idempotency::recorded(member.user_id, key);
-                let recorded = member.read(state, "idempotency.replay", read).await?;
+                let recorded = member.read(state, "idempotency.replay", read).await.map_err(replayed)?;
                 recorded
                     .map(|recorded| Made::Before(recorded.resource))
                     .ok_or_else(|| Problem::new(ProblemCode::IdempotencyInFlight))

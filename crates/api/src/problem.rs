@@ -67,6 +67,14 @@ impl Problem {
         problem
     }
 
+    /// Does not say that nothing was changed, where something was before this failed.
+    pub(crate) fn after_a_change(mut self) -> Self {
+        if self.code == ProblemCode::DatabaseUnavailable {
+            self.code = ProblemCode::CommitUnknown;
+        }
+        self
+    }
+
     /// A token that has not run out, but whose session is over or whose person has left.
     pub(crate) fn signed_out() -> Self {
         Self::new(ProblemCode::InvalidToken).with_detail("its session has ended; sign in again")

@@ -110,7 +110,7 @@ problems! {
     RateLimited "rate-limited" 429 "Too many requests"
         "Wait for the number of seconds in `retry-after`, then repeat the request.";
     CommitUnknown "commit-unknown" 503 "It is not known whether the change took effect"
-        "The database connection was lost while the change was being committed. Repeat the request with the same `Idempotency-Key`: it takes effect once.";
+        "The database was lost while the change was being made: it may have taken effect, as a whole or in part, or not. Repeat the request, with the same `Idempotency-Key` where it had one: what was begun is finished, and nothing takes effect twice.";
     DatabaseUnavailable "database-unavailable" 503 "The database cannot be reached"
         "Nothing was changed. Repeat the request after the number of seconds in `retry-after`.";
     StorageUnavailable "storage-unavailable" 503 "The object store cannot be reached"

@@ -157,6 +157,7 @@ impl System {
             let worker = Worker::new(WorkerOptions {
                 tenant,
                 control,
+                accounts: None,
                 store: client(&endpoint),
                 concurrency: 3,
                 lease: LEASE,

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -28,6 +28,22 @@ struct Shared {
     cut_at_commit: AtomicBool,
     cut_before_commit: AtomicBool,
     commits_swallowed: AtomicUsize,
+    /// What is cut off, and how often it may pass before.
+    cut_before: Mutex<Option<(Vec<u8>, usize)>>,
+}
+
+impl Shared {
+    /// Tells whether a request is one to be cut off.
+    fn cuts(&self, bytes: &[u8]) -> bool {
+        let mut cut = self.cut_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((words, passes)) = cut.as_mut() else { return false };
+        let found = bytes.windows(words.len()).any(|some| some == words.as_slice());
+        if found && *passes > 0 {
+            *passes -= 1;
+            return false;
+        }
+        found
+    }
 }
 
 impl DelayingProxy {
@@ -44,6 +60,7 @@ impl DelayingProxy {
             cut_at_commit: AtomicBool::new(false),
             cut_before_commit: AtomicBool::new(false),
             commits_swallowed: AtomicUsize::new(0),
+            cut_before: Mutex::new(None),
         });
         let accepted = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -78,6 +95,21 @@ impl DelayingProxy {
     /// From now on cuts the line in place of passing a COMMIT on.
     pub fn cut_before_commit(&self, cut: bool) {
         self.shared.cut_before_commit.store(cut, Ordering::SeqCst);
+    }
+
+    /// From now on cuts the line in place of passing these words on, once they have passed a number of times.
+    ///
+    /// # Panics
+    /// Where there are no words.
+    pub fn cut_before(&self, words: &str, passes: usize) {
+        assert!(!words.is_empty());
+        let cut = Some((words.as_bytes().to_vec(), passes));
+        *self.shared.cut_before.lock().unwrap_or_else(PoisonError::into_inner) = cut;
+    }
+
+    /// From now on passes on whatever words there are.
+    pub fn mend(&self) {
+        *self.shared.cut_before.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Returns how many lines were cut at COMMIT.
@@ -135,6 +167,9 @@ async fn forward(
             let cut = direction == Direction::Requests && shared.cut_before_commit.load(Ordering::SeqCst);
             if cut && bytes.windows(6).any(|word| word == b"commit") {
                 shared.commits_swallowed.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            if direction == Direction::Requests && shared.cuts(&bytes) {
                 return;
             }
             if to.write_all(&bytes).await.is_err() {

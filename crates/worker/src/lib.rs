@@ -5,6 +5,7 @@
 
 mod backoff;
 mod blocking;
+mod departures;
 mod jobs;
 mod lease;
 mod run;
@@ -15,7 +16,7 @@ mod tombstones;
 use std::{sync::Arc, time::Duration};
 
 use novelfoundry_core::report;
-use novelfoundry_database::{ControlDb, DbError, TenantDb, jobs::claim};
+use novelfoundry_database::{ControlDb, DbError, IssuerDb, TenantDb, jobs::claim};
 use novelfoundry_objects::Store;
 use tokio::{
     sync::Notify,
@@ -42,6 +43,8 @@ pub struct WorkerOptions {
     pub tenant: TenantDb,
     /// The queue, across tenants.
     pub control: ControlDb,
+    /// The accounts of people who leave, where this installation keeps them.
+    pub accounts: Option<IssuerDb>,
     /// The objects.
     pub store: Store,
     /// How many jobs run at once.
@@ -78,8 +81,7 @@ impl Worker {
         let wake = Arc::new(Notify::new());
         let mut aside = JoinSet::new();
         aside.spawn(signals::listen(options.control.clone(), Arc::clone(&wake)));
-        let retention = options.backup_retention;
-        aside.spawn(sweep::sweep_for_ever(options.control.clone(), options.store.clone(), retention));
+        aside.spawn(sweep::sweep_for_ever(Arc::clone(&options)));
         tracing::info!(worker = options.name, concurrency = options.concurrency, "worker started");
 
         let stop = CancellationToken::new();

@@ -1,15 +1,15 @@
 //! What has to be done now and then for all tenants, whatever jobs there are: tombstones are applied, workspaces are
-//! reconciled, and what is of no use any more is forgotten.
+//! reconciled, departures that were cut short are finished, and what is of no use any more is forgotten.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use novelfoundry_database::{ControlDb, DbError, directory, jobs, reconcile};
-use novelfoundry_objects::Store;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    WorkerOptions,
     backoff::around,
-    report,
+    departures, report,
     tombstones::{TombstoneError, apply_due},
 };
 
@@ -25,10 +25,10 @@ const RECONCILE_PERIOD: Duration = Duration::from_hours(24);
 const LOOK_PERIOD: Duration = Duration::from_hours(1);
 
 /// Sweeps at once and then every minute or so. An outage is logged when it begins and when it ends.
-pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store, retention: Duration) -> Infallible {
+pub(crate) async fn sweep_for_ever(options: Arc<WorkerOptions>) -> Infallible {
     let (mut failing, mut look_at) = (false, Instant::now());
     loop {
-        let swept = sweep(&control, &store, retention, &mut look_at).await;
+        let swept = sweep(&options, &mut look_at).await;
         match &swept {
             Ok(()) if failing => tracing::info!("the sweep goes on"),
             Err(error) if !failing => tracing::warn!(error = report(error), "the sweep waits"),
@@ -39,17 +39,14 @@ pub(crate) async fn sweep_for_ever(control: ControlDb, store: Store, retention: 
     }
 }
 
-async fn sweep(
-    control: &ControlDb,
-    store: &Store,
-    retention: Duration,
-    look_at: &mut Instant,
-) -> Result<(), TombstoneError> {
+async fn sweep(options: &WorkerOptions, look_at: &mut Instant) -> Result<(), TombstoneError> {
+    let (control, retention) = (&options.control, options.backup_retention);
     enqueue_reconciliations(control, look_at).await?;
+    departures::finish(options).await?;
     jobs::forget(control, FORGOTTEN).await?;
     directory::forget_sessions(control, FORGOTTEN).await?;
     directory::forget_departed(control, FORGOTTEN, retention).await?;
-    apply_due(control, store, retention).await
+    apply_due(control, &options.store, retention).await
 }
 
 /// Keeps one job a workspace going, whichever worker comes first.

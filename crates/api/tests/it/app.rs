@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
-use novelfoundry_api::{Api, Settings};
+use novelfoundry_api::{Accounts, Api, Settings};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock, TenantId, UserId};
 use novelfoundry_database::{DatabaseUrl, TenantDb};
 use novelfoundry_embedded::store::{self, Credentials, Limits, ObjectStore};
@@ -67,11 +67,19 @@ struct Setup {
     with_worker: bool,
     public_url: Option<String>,
     deadline: Duration,
+    accounts: Option<Arc<dyn Accounts>>,
 }
 
 impl Setup {
     fn in_database(database: Database) -> Self {
-        Self { database, through: None, with_worker: false, public_url: None, deadline: REQUEST }
+        Self {
+            database,
+            through: None,
+            with_worker: false,
+            public_url: None,
+            deadline: REQUEST,
+            accounts: None,
+        }
     }
 }
 
@@ -90,6 +98,12 @@ impl App {
     pub(crate) async fn start_through(tenant: DatabaseUrl) -> Self {
         let setup = Setup::in_database(Database::shared().await);
         Self::start_as(Setup { through: Some(tenant), ..setup }).await
+    }
+
+    /// Starts it without a worker, beside an issuer of these accounts.
+    pub(crate) async fn start_beside(accounts: Arc<dyn Accounts>) -> Self {
+        let setup = Setup::in_database(Database::shared().await);
+        Self::start_as(Setup { accounts: Some(accounts), ..setup }).await
     }
 
     /// Starts it without a worker, as clients of a proxy see it that takes the URL's path off.
@@ -113,7 +127,7 @@ impl App {
     }
 
     async fn start_in(setup: Setup) -> Self {
-        let Setup { database, through, with_worker, public_url, deadline } = setup;
+        let Setup { database, through, with_worker, public_url, deadline, accounts } = setup;
         let issuer = TestIssuer::start().await;
         let files = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
@@ -147,6 +161,7 @@ impl App {
             let worker = Worker::new(WorkerOptions {
                 tenant: tenant.clone(),
                 control: control.clone(),
+                accounts: None,
                 store: objects.clone(),
                 concurrency: 2,
                 lease: Duration::from_secs(20),
@@ -171,7 +186,7 @@ impl App {
             mailer,
             ids: IdSource::default(),
             clock,
-            accounts: None,
+            accounts,
             settings: Settings {
                 public_url: public_url.unwrap_or_else(|| url.clone()),
                 allowed_origins: vec!["https://app.example.com".into()],

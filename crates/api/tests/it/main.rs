@@ -3,6 +3,7 @@
 
 mod app;
 mod bad_input;
+mod cut_short;
 mod deleting;
 mod deletions;
 mod documents;

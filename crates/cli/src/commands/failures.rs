@@ -63,9 +63,14 @@ pub(crate) fn login(login: &str, error: LoginError) -> Failure {
 /// Describes a failure of the database itself.
 pub(crate) fn database(what: &str, error: &DbError) -> Failure {
     let why = report(error);
-    let next = super::doctor::advice(&why).unwrap_or(
-        "Look whether the database runs and the URL is right; `novelfoundry doctor` looks closer.",
-    );
+    let next = match error {
+        DbError::CommitUnknown(_) => {
+            "It may have taken effect all the same: the connection was lost at the very end. Look before you try again."
+        }
+        _ => super::doctor::advice(&why).unwrap_or(
+            "Look whether the database runs and the URL is right; `novelfoundry doctor` looks closer.",
+        ),
+    };
     Failure::new(what, next).because(why).exit(Exit::Unavailable)
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use novelfoundry_api::{Accounts, Answer, Api, Settings, SignIn};
 use novelfoundry_core::{Clock, IdSource, Secret, SystemClock, UserId};
-use novelfoundry_database::{ControlDb, DatabaseUrl, LoginError, PoolOptions, TenantDb};
+use novelfoundry_database::{ControlDb, DatabaseUrl, IssuerDb, LoginError, PoolOptions, TenantDb};
 use novelfoundry_embedded::issuer::Issuer;
 use novelfoundry_identity::{VerifiedClaims, Verifier, VerifierOptions};
 use novelfoundry_mail::Mailer;
@@ -235,12 +235,13 @@ pub(crate) fn api(
     novelfoundry_api::router(api, issuer.routes)
 }
 
-/// Sets up a worker.
-pub(crate) fn worker(data: &Data, config: &Config) -> Worker {
+/// Sets up a worker; `accounts` are those of an embedded issuer.
+pub(crate) fn worker(data: &Data, config: &Config, accounts: Option<IssuerDb>) -> Worker {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Worker::new(WorkerOptions {
         tenant: data.tenant.clone(),
         control: data.control.clone(),
+        accounts,
         store: data.store.clone(),
         concurrency: usize::try_from(config.worker.concurrency.get()).unwrap_or(1),
         lease: config.worker.lease_seconds.seconds(),

@@ -1,5 +1,9 @@
-//! People who go: out of one workspace after the other, then out of the directory. Each step is a transaction of its own
-//! and may be repeated, since no transaction spans workspaces.
+//! People who go: out of one workspace after the other, then without their account, then out of the directory. Each step is
+//! a transaction of its own and may be repeated, since no transaction spans workspaces.
+//!
+//! A mark in the directory comes first and is settled last. It lies ahead while somebody is at work: until then no token
+//! of the person's enters a workspace, however fresh it is. Behind, beside an address or a membership, it says that the
+//! departure was cut short, and a worker finishes it.
 
 use jiff::Timestamp;
 use novelfoundry_core::{Role, TenantId, UserId};
@@ -20,17 +24,19 @@ const ROUNDS: usize = 3;
 pub struct Leaver {
     user_id: UserId,
     token_issued_at: Option<Timestamp>,
+    /// The mark of an earlier attempt: without it they have come back, and stay.
+    mark: Option<Timestamp>,
 }
 
 impl Leaver {
     /// Takes the person of a verified token, by their own wish.
     pub fn from_claims(claims: &VerifiedClaims) -> Self {
-        Self { user_id: claims.user_id(), token_issued_at: Some(claims.issued_at()) }
+        Self { user_id: claims.user_id(), token_issued_at: Some(claims.issued_at()), mark: None }
     }
 
     /// Takes the person whom the operator names.
     pub fn from_operator(_: &Operator, user_id: UserId) -> Self {
-        Self { user_id, token_issued_at: None }
+        Self { user_id, token_issued_at: None, mark: None }
     }
 
     /// Returns the person.
@@ -42,15 +48,23 @@ impl Leaver {
 /// Why somebody has not left.
 #[derive(Debug, thiserror::Error)]
 pub enum DepartureError {
-    /// They must hand these workspaces over first; they are in the others still, unless an owner left meanwhile.
+    /// They must hand these workspaces over first.
     #[error("they are the only owner of others")]
-    LastOwner(Vec<TenantId>),
+    LastOwner {
+        /// Those that they own alone.
+        workspaces: Vec<TenantId>,
+        /// Whether they have left others already: another owner went while they did.
+        begun: bool,
+    },
     /// They enter workspaces as fast as they leave them.
     #[error("a person who leaves is in workspaces again and again")]
     Endless,
-    /// The database refused, or did not answer.
+    /// The database refused, or did not answer, before anything was changed.
     #[error("the database did not do it")]
     Database(#[from] DbError),
+    /// It did not go on after something was changed: who repeats it finishes it, or else a worker.
+    #[error("it was begun and not finished")]
+    Unfinished(#[source] DbError),
 }
 
 static WORKSPACES: Query = query!(
@@ -92,56 +106,102 @@ async fn workspaces(db: &ControlDb, leaver: &Leaver) -> Result<Vec<ConfirmedMemb
         .collect())
 }
 
-/// Looks before anything is left: who is refused has lost nothing, and what an earlier attempt began is taken back.
-pub async fn refuse_last_owner(
-    control: &ControlDb,
-    tenant: &TenantDb,
-    leaver: &Leaver,
-) -> Result<(), DepartureError> {
-    let mut owned = Vec::new();
-    for membership in workspaces(control, leaver).await? {
-        match owes_hand_over(tenant, &membership).await {
-            Ok(true) => owned.push(membership.tenant_id),
-            Ok(false) | Err(DbError::Refused(Refusal::NotAMember)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if owned.is_empty() {
-        return Ok(());
-    }
-    stay(control, leaver.user_id).await?;
-    Err(DepartureError::LastOwner(owned))
-}
-
-/// Takes the person out of every workspace, deletes those that nobody else is in, and has the directory forget them. May
-/// be repeated: once more, when the account is gone, for what a token refreshed meanwhile has entered.
+/// Takes the person out of every workspace, deletes those that nobody else is in, has `erase` take their account away and
+/// the directory forget them. May be repeated. Who is the only owner of others is refused, and what an earlier attempt
+/// began is taken back.
 pub async fn depart(
     control: &ControlDb,
     tenant: &TenantDb,
     leaver: &Leaver,
     deletion: impl Fn() -> Deletion,
+    erase: impl Future<Output = Result<(), DbError>>,
 ) -> Result<(), DepartureError> {
-    let user = leaver.user_id;
-    begin(control, leaver).await?;
+    // Looked at before anything is left: who is refused has lost nothing.
+    let owned = owned_alone(control, tenant, leaver).await?;
+    if !owned.is_empty() {
+        stay(control, leaver.user_id).await?;
+        return Err(DepartureError::LastOwner { workspaces: owned, begun: false });
+    }
+    if !begin(control, leaver).await? {
+        return Ok(());
+    }
+    let mut begun = false;
+    leave_all(control, tenant, leaver, &deletion, &mut begun).await?;
+    erase.await.map_err(DepartureError::Unfinished)?;
+    // Where it has taken longer than the mark lies ahead, a token refreshed amid it may have entered one more.
+    leave_all(control, tenant, leaver, &deletion, &mut begun).await?;
+    forget(control, leaver).await.map_err(DepartureError::Unfinished)
+}
+
+/// Lists the workspaces of the person in which they are the only owner of others.
+async fn owned_alone(
+    control: &ControlDb,
+    tenant: &TenantDb,
+    leaver: &Leaver,
+) -> Result<Vec<TenantId>, DbError> {
+    let mut owned = Vec::new();
+    for membership in workspaces(control, leaver).await? {
+        match owes_hand_over(tenant, &membership).await {
+            Ok(true) => owned.push(membership.tenant_id),
+            Ok(false) | Err(DbError::Refused(Refusal::NotAMember)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(owned)
+}
+
+/// Leaves one workspace after the other until none is left; `begun` is set with the first.
+async fn leave_all(
+    control: &ControlDb,
+    tenant: &TenantDb,
+    leaver: &Leaver,
+    deletion: &impl Fn() -> Deletion,
+    begun: &mut bool,
+) -> Result<(), DepartureError> {
     for _ in 0..ROUNDS {
-        let workspaces = workspaces(control, leaver).await?;
+        let workspaces = workspaces(control, leaver).await.map_err(DepartureError::Unfinished)?;
         if workspaces.is_empty() {
-            forget(control, user).await?;
             return Ok(());
         }
         for membership in &workspaces {
             match leave(tenant, membership, deletion()).await {
-                Ok(()) | Err(DbError::Refused(Refusal::NotAMember)) => {}
+                Ok(()) => *begun = true,
+                Err(DbError::Refused(Refusal::NotAMember)) => {}
                 // An owner has left since.
                 Err(DbError::Refused(Refusal::LastOwner)) => {
-                    stay(control, user).await?;
-                    return Err(DepartureError::LastOwner(vec![membership.tenant_id]));
+                    stay(control, leaver.user_id).await.map_err(DepartureError::Unfinished)?;
+                    let workspaces = vec![membership.tenant_id];
+                    return Err(DepartureError::LastOwner { workspaces, begun: *begun });
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(DepartureError::Unfinished(error)),
             }
         }
     }
     Err(DepartureError::Endless)
+}
+
+static UNFINISHED: Query = query!(
+    "departure.unfinished",
+    [INT8],
+    "select u.user_id, u.departed_at
+       from app.users u
+      where u.departed_at between now() - interval '1 day' and now()
+        and (u.email is not null or exists (select from app.user_tenants ut where ut.user_id = u.user_id))
+      order by u.departed_at
+      limit $1"
+);
+
+impl FromRow for Leaver {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let user_id = UserId::from_uuid(get(row, "user_id")?);
+        Ok(Self { user_id, token_issued_at: None, mark: Some(get(row, "departed_at")?) })
+    }
+}
+
+/// Lists people whose departure was cut short and is nobody's work any more, `limit` at most. What is older than a day is
+/// left alone: who has worked on for so long does not expect it.
+pub async fn unfinished(db: &ControlDb, limit: i64) -> Result<Vec<Leaver>, DbError> {
+    all(&db.read(&UNFINISHED, parameters![limit]).await?)
 }
 
 static OWES_HAND_OVER: Query = query!(
@@ -188,18 +248,22 @@ async fn leave(db: &TenantDb, membership: &ConfirmedMembership, deletion: Deleti
     .await
 }
 
+/// A minute is more than a request takes. Where one takes longer a worker goes on beside it, which does no harm.
 static BEGIN: Query = query!(
     "departure.begin",
-    [UUID, TIMESTAMPTZ],
+    [UUID, TIMESTAMPTZ, TIMESTAMPTZ],
     "insert into app.users (user_id, departed_at)
-     values ($1, greatest(now(), $2))
-         on conflict (user_id) do update set departed_at = excluded.departed_at"
+     values ($1, greatest(now(), $2) + interval '1 minute')
+         on conflict (user_id) do update set departed_at = excluded.departed_at
+      where $3 is null or users.departed_at = $3
+     returning user_id"
 );
 
-/// Keeps the person, with any token of before, from entering workspaces. Returns once all that they were
-/// entering are in the directory.
-async fn begin(db: &ControlDb, leaver: &Leaver) -> Result<(), DbError> {
-    db.query(&BEGIN, parameters![leaver.user_id.as_uuid(), leaver.token_issued_at]).await.map(drop)
+/// Keeps the person from entering workspaces. Returns once all that they were entering are in the directory; false, and
+/// nothing done, where they have come back since they were marked.
+async fn begin(db: &ControlDb, leaver: &Leaver) -> Result<bool, DbError> {
+    let values = parameters![leaver.user_id.as_uuid(), leaver.token_issued_at, leaver.mark];
+    Ok(!db.query(&BEGIN, values).await?.is_empty())
 }
 
 static STAY: Query = query!(
@@ -217,18 +281,18 @@ async fn stay(db: &ControlDb, user: UserId) -> Result<(), DbError> {
 
 static FORGET: Query = query!(
     "departure.forget",
-    [UUID],
+    [UUID, TIMESTAMPTZ],
     "with sessions as (
        delete from app.session_tenants
         where user_id = $1
      )
      update app.users
-        set email = null, default_tenant_id = null
+        set email = null, default_tenant_id = null, departed_at = greatest(now(), $2)
       where user_id = $1"
 );
 
 /// Forgets what the directory knows of a person: their address, their default workspace and those of their sessions. That
-/// they left is kept until no token of theirs is good any more.
-async fn forget(db: &ControlDb, user: UserId) -> Result<(), DbError> {
-    db.query(&FORGET, parameters![user.as_uuid()]).await.map(drop)
+/// they left is kept until no token of theirs is good any more; from now on one of after brings them back.
+async fn forget(db: &ControlDb, leaver: &Leaver) -> Result<(), DbError> {
+    db.query(&FORGET, parameters![leaver.user_id.as_uuid(), leaver.token_issued_at]).await.map(drop)
 }

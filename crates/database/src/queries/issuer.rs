@@ -68,6 +68,12 @@ impl Account {
         &self.user_metadata
     }
 
+    /// Returns the account as it is with other metadata.
+    #[must_use]
+    pub fn with_user_metadata(self, user_metadata: Value) -> Self {
+        Self { user_metadata, ..self }
+    }
+
     /// Returns the workspace that is made with the account.
     pub fn first_tenant_id(&self) -> TenantId {
         self.first_tenant_id

@@ -25,7 +25,7 @@ mod token;
 
 use std::{sync::Arc, time::Duration};
 
-use novelfoundry_core::{SessionId, TenantId, UserId};
+use novelfoundry_core::{SessionId, TenantId, UserId, report};
 use novelfoundry_database::{
     ControlDb, DbError, IssuerDb, TenantDb,
     issuer::{self as queries, Account, NewAccount},
@@ -62,6 +62,8 @@ pub struct CreatedAccount {
     pub user_id: UserId,
     /// Their first workspace.
     pub tenant_id: TenantId,
+    /// Whether it is made; else it is with their first sign-in.
+    pub is_provisioned: bool,
 }
 
 impl Issuer {
@@ -85,7 +87,8 @@ impl Issuer {
         http::router(self)
     }
 
-    /// Creates an account with its workspace, whatever the sign-up mode is.
+    /// Creates an account with its workspace, whatever the sign-up mode is. Once there is an account it does not fail:
+    /// repeated, it would find one that exists, with a password that nobody was told.
     pub async fn create_account(
         &self,
         email: &str,
@@ -93,8 +96,19 @@ impl Issuer {
         user_metadata: Map<String, Value>,
     ) -> Result<CreatedAccount, AccountError> {
         let email = Email::parse(email).ok_or(AccountError::Email)?;
-        let account = self.open_account(email, password.to_owned(), user_metadata).await?;
-        Ok(CreatedAccount { user_id: account.user_id(), tenant_id: account.first_tenant_id() })
+        let account = self.register(email, password.to_owned(), user_metadata).await?;
+        let provisioned = self.provision(&account).await;
+        if let Err(error) = &provisioned {
+            tracing::warn!(
+                error = report(error),
+                "the workspace of a new account waits for the first sign-in"
+            );
+        }
+        Ok(CreatedAccount {
+            user_id: account.user_id(),
+            tenant_id: account.first_tenant_id(),
+            is_provisioned: provisioned.is_ok(),
+        })
     }
 
     /// Erases a person's account: the sessions end, credentials and address are forgotten. Access tokens already given stay
@@ -129,6 +143,17 @@ impl Issuer {
         password: String,
         user_metadata: Map<String, Value>,
     ) -> Result<Account, AccountError> {
+        let account = self.register(email, password, user_metadata).await?;
+        self.provision(&account).await?;
+        Ok(account)
+    }
+
+    async fn register(
+        &self,
+        email: Email,
+        password: String,
+        user_metadata: Map<String, Value>,
+    ) -> Result<Account, AccountError> {
         password::check(&password)?;
         provision::check_metadata(&user_metadata)?;
         let Inner { options, db, .. } = &*self.0;
@@ -143,7 +168,6 @@ impl Issuer {
         };
         let account = queries::open_account(db, new).await?.ok_or(AccountError::Exists)?;
         tracing::info!(user_id = %account.user_id(), "account created");
-        self.provision(&account).await?;
         Ok(account)
     }
 }

@@ -88,8 +88,7 @@ impl Client<'_> {
 
     pub(super) async fn complete(&self, step: &Step, ids: [Uuid; 3]) {
         let path = format!("{}/complete", revision_path(ids));
-        let request = Request { acts_first: true, ..Request::post(path, json!({})) };
-        let reply = self.send(step, request).await;
+        let reply = self.send(step, Request::post(path, json!({}))).await;
         let analysis = id(&reply.body["analysis_id"]);
         self.record(step, &reply, What::Complete { revision: ids[2], analysis });
         if let Some(analysis) = analysis {

@@ -26,21 +26,11 @@ pub(super) struct Request {
     pub(super) if_match: Option<i32>,
     /// Whether it is about the person, not about the workspace.
     pub(super) personal: bool,
-    /// Whether it changes something before it can say that it cannot be done.
-    pub(super) acts_first: bool,
 }
 
 impl Request {
     pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            body: None,
-            key: None,
-            if_match: None,
-            personal: false,
-            acts_first: false,
-        }
+        Self { method, path: path.into(), body: None, key: None, if_match: None, personal: false }
     }
 
     pub(super) fn post(path: impl Into<String>, body: Value) -> Self {
@@ -110,8 +100,7 @@ impl Client<'_> {
     async fn send_within(&self, patience: Duration, request: Request) -> Reply {
         let line = format!("{} {}", request.method, request.path);
         self.shared.used.lock().unwrap().extend(operation(request.method.as_str(), &request.path));
-        let (is_change, personal, acts_first) =
-            (request.method != Method::GET, request.personal, request.acts_first);
+        let (is_change, personal) = (request.method != Method::GET, request.personal);
         let start = self.shared.tick();
         // Dropping the exchange closes its connection: the server sees its client go.
         let received = tokio::time::timeout(patience, self.exchange(request)).await;
@@ -153,8 +142,7 @@ impl Client<'_> {
         let nothing = ["database-unavailable", "storage-unavailable", "issuer-unavailable"].contains(&code);
         let outcome = if succeeded {
             Outcome::Done
-        } else if ((400..500).contains(&status) && !(acts_first && status == 404)) || (nothing && !acts_first)
-        {
+        } else if (400..500).contains(&status) || nothing {
             Outcome::Refused(why)
         } else {
             Outcome::Unknown(why)

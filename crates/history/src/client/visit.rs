@@ -54,15 +54,26 @@ impl<'a> Client<'a> {
 
     /// Sends a request until its outcome is known; the first with the step's patience.
     async fn insist(&self, step: &Step, request: impl Fn() -> Request, what: impl Fn() -> What) -> Reply {
+        self.insist_on_all(step, request, || vec![what()]).await
+    }
+
+    /// Does the same with a request that is for several things.
+    async fn insist_on_all(
+        &self,
+        step: &Step,
+        request: impl Fn() -> Request,
+        what: impl Fn() -> Vec<What>,
+    ) -> Reply {
         let mut reply = self.send(step, request()).await;
-        for _ in 1..TRIES {
-            self.record(step, &reply, what());
-            if !reply.is_worth_another_try() {
-                return reply;
+        for attempt in 1..=TRIES {
+            for what in what() {
+                self.record(step, &reply, what);
+            }
+            if attempt == TRIES || !reply.is_worth_another_try() {
+                break;
             }
             reply = self.send_patiently(request()).await;
         }
-        self.record(step, &reply, what());
         reply
     }
 
@@ -257,12 +268,12 @@ impl<'a> Client<'a> {
             alone.work(step).await;
         }
         let request = || Request { personal: true, ..Request::new(Method::DELETE, "/v1/me") };
-        let erasing = shared.step(step);
-        let erased = guest.insist(&erasing, request, || What::Erase { person }).await;
-        if let Some((thing, _)) = own {
-            // Nobody else was in it, so it goes with them.
-            guest.record(&erasing, &erased, What::Delete { thing });
-        }
+        // Nobody else is in their own, so it goes with them: perhaps with an attempt that was cut short after it.
+        let what = || {
+            let own = own.map(|(thing, _)| What::Delete { thing });
+            own.into_iter().chain([What::Erase { person }]).collect()
+        };
+        let erased = guest.insist_on_all(&shared.step(step), request, what).await;
         if erased.is_done() {
             guest.must_fail(&shared.step(step), Request::new(Method::GET, "/v1/projects")).await;
         }

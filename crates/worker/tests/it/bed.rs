@@ -241,6 +241,7 @@ pub(crate) async fn options(database: &Database, store: Store, name: &str) -> Wo
     WorkerOptions {
         tenant: database.tenant_db(4).await,
         control: database.control_db().await,
+        accounts: None,
         store,
         concurrency: 4,
         lease: LEASE,

@@ -14,7 +14,7 @@ use super::{Analysis, resume};
 use crate::{
     State,
     auth::Member,
-    idempotency::{Key, Made},
+    idempotency::{Key, Made, replayed},
     json::Body,
     problem::Problem,
     routes::{id, projects::location},
@@ -73,9 +73,9 @@ pub(crate) async fn create(
         }
         Made::Before(id) => {
             let read = analyses::by_id(project, AnalysisId::from_uuid(id));
-            let made = member.read(&state, "analyses.replay", read).await?;
+            let made = member.read(&state, "analyses.replay", read).await.map_err(replayed)?;
             if let Some(made) = &made {
-                resume(&state, &member, project, made).await?;
+                resume(&state, &member, project, made).await.map_err(replayed)?;
             }
             made
         }

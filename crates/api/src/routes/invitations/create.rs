@@ -16,7 +16,7 @@ use super::Invitation;
 use crate::{
     State,
     auth::Member,
-    idempotency::{Key, Made},
+    idempotency::{Key, Made, replayed},
     invitation_mail,
     json::Body,
     problem::Problem,
@@ -101,7 +101,7 @@ pub(crate) async fn create(
             let id = InvitationId::from_uuid(id);
             let calls = (invitations::add_token(member.user_id, id, token_hash), invitations::by_id(id));
             let name = "invitations.replay";
-            member.write(&state, name, calls).await?.1
+            member.write(&state, name, calls).await.map_err(replayed)?.1
         }
     };
     let invitation = invitation.ok_or_else(|| Problem::new(ProblemCode::InvitationNotFound))?;

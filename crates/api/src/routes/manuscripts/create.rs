@@ -12,7 +12,7 @@ use super::Manuscript;
 use crate::{
     State,
     auth::Member,
-    idempotency::{Key, Made},
+    idempotency::{Key, Made, replayed},
     json::{Body, title},
     problem::Problem,
     routes::{
@@ -56,7 +56,7 @@ pub(crate) async fn create(
         Made::Now(((), (), made)) => made,
         Made::Before(id) => {
             let read = manuscripts::by_id(project, ManuscriptId::from_uuid(id));
-            let found = member.read(&state, "manuscripts.replay", read).await?;
+            let found = member.read(&state, "manuscripts.replay", read).await.map_err(replayed)?;
             found.ok_or_else(|| Problem::new(ProblemCode::ManuscriptNotFound))?
         }
     };

@@ -1,7 +1,7 @@
 //! Deletes the signed-in person.
 //!
-//! It goes through all workspaces, which no transaction spans: each step may be repeated, the account comes last, and
-//! whoever repeats a request that ended half-way finishes it.
+//! It goes through all workspaces, which no transaction spans: whoever repeats a request that ended half-way finishes it,
+//! and where nobody does, a worker.
 
 use axum::{Json, extract::State as AxumState};
 use novelfoundry_core::{ProblemCode, TenantId};
@@ -19,26 +19,28 @@ pub(crate) struct Departed {
 }
 
 /// Deletes the signed-in person: they leave every workspace, those that nobody else is in are deleted with them, and the
-/// account is erased where this installation keeps it. The only owner of others must hand over first, and nothing happens.
-/// Repeat a request whose answer was lost; 401 then says that the account is gone.
+/// account is erased where this installation keeps it. The only owner of others must hand over first, and nothing happens
+/// unless another owner leaves at that very moment. Once begun it is finished, here or in the background: repeat a request
+/// whose answer was lost or is `commit-unknown`; 401 then says that the account is gone.
 #[utoipa::path(delete, path = "/v1/me", tag = "people", security(("bearer" = [])), responses(
     (status = 200, body = Departed),
     (status = 401, description = "`unauthenticated`, `invalid-token`"),
     (status = 409, description = "`last-owner`; `detail` lists the workspaces"),
+    (status = 503, description = "`commit-unknown`: begun, and finished by a repeat, or within minutes; `database-unavailable`"),
 ))]
 pub(crate) async fn delete(
     AxumState(state): AxumState<State>,
     Caller(claims): Caller,
 ) -> Result<Json<Departed>, Problem> {
     let leaver = Leaver::from_claims(&claims);
-    let depart = || departure::depart(&state.control, &state.tenant, &leaver, || state.deletion());
-    departure::refuse_last_owner(&state.control, &state.tenant, &leaver).await?;
-    depart().await?;
-    let Some(accounts) = &state.accounts else { return Ok(Json(Departed { account: "at-issuer" })) };
-    accounts.erase(claims.user_id()).await?;
-    // A token that was refreshed amid it may have entered one more; from here on none is.
-    depart().await?;
-    Ok(Json(Departed { account: "erased" }))
+    let erase = async {
+        match &state.accounts {
+            Some(accounts) => accounts.erase(claims.user_id()).await,
+            None => Ok(()),
+        }
+    };
+    departure::depart(&state.control, &state.tenant, &leaver, || state.deletion(), erase).await?;
+    Ok(Json(Departed { account: if state.accounts.is_some() { "erased" } else { "at-issuer" } }))
 }
 
 impl From<DepartureError> for Problem {
@@ -46,10 +48,14 @@ impl From<DepartureError> for Problem {
         match error {
             DepartureError::Database(error) => error.into(),
             DepartureError::Endless => Self::new(ProblemCode::Internal).with_cause(error),
-            DepartureError::LastOwner(workspaces) => {
+            DepartureError::Unfinished(error) => Self::from(error)
+                .after_a_change()
+                .with_detail("the deletion has begun; repeat the request to finish it now"),
+            DepartureError::LastOwner { workspaces, begun } => {
                 let ids: Vec<_> = workspaces.iter().map(TenantId::to_string).collect();
+                let left = if begun { "; other workspaces are left already" } else { "" };
                 Self::new(ProblemCode::LastOwner)
-                    .with_detail(format!("you are the only owner of others in: {}", ids.join(", ")))
+                    .with_detail(format!("you are the only owner of others in: {}{left}", ids.join(", ")))
             }
         }
     }

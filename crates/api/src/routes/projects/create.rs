@@ -9,7 +9,7 @@ use super::{Project, Titled, location};
 use crate::{
     State,
     auth::Member,
-    idempotency::{Key, Made},
+    idempotency::{Key, Made, replayed},
     json::{Body, title},
     problem::Problem,
 };
@@ -39,7 +39,7 @@ pub(crate) async fn create(
         Made::Now(((), project)) => project,
         Made::Before(id) => {
             let read = projects::by_id(ProjectId::from_uuid(id));
-            let found = member.read(&state, "projects.replay", read).await?;
+            let found = member.read(&state, "projects.replay", read).await.map_err(replayed)?;
             found.ok_or_else(|| Problem::new(ProblemCode::ProjectNotFound))?
         }
     };

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Ids, ids, read};
-use crate::{State, auth::Member, json::Body, problem::Problem, routes::analyses::resume};
+use crate::{
+    State, auth::Member, idempotency::replayed, json::Body, problem::Problem, routes::analyses::resume,
+};
 
 /// Nothing needs to be said.
 #[derive(Deserialize, ToSchema)]
@@ -41,7 +43,7 @@ pub(crate) struct Completed {
         (status = 403, description = "`no-workspace`, `not-a-member`, `role-too-low`"),
         (status = 404, description = "`revision-not-found`"),
         (status = 409, description = "`upload-not-found`, `upload-mismatch`, `upload-expired`"),
-        (status = 503, description = "`storage-unavailable`"),
+        (status = 503, description = "`storage-unavailable`; `commit-unknown`: also where an earlier request has completed it"),
     ))]
 pub(crate) async fn complete(
     AxumState(state): AxumState<State>,
@@ -57,12 +59,12 @@ pub(crate) async fn complete(
             state.wake_workers();
             return Ok(stored(revision.analysis_id));
         }
-        revision = read(&state, &member, "revisions.completed", ids).await?;
+        revision = read(&state, &member, "revisions.completed", ids).await.map_err(replayed)?;
     } else if revision.state == RevisionState::Stored {
         let call = analyses::by_id(ids.project, revision.analysis_id);
-        let analysis = member.read(&state, "analyses.look_up", call).await?;
+        let analysis = member.read(&state, "analyses.look_up", call).await.map_err(replayed)?;
         if let Some(analysis) = analysis {
-            resume(&state, &member, ids.project, &analysis).await?;
+            resume(&state, &member, ids.project, &analysis).await.map_err(replayed)?;
         }
     }
     match revision.state {

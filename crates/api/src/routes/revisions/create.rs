@@ -20,7 +20,7 @@ use super::{Ids, Revision, read};
 use crate::{
     State,
     auth::Member,
-    idempotency::{Key, Made},
+    idempotency::{Key, Made, replayed},
     json::{Body, text_field},
     problem::Problem,
     routes::{
@@ -114,7 +114,7 @@ pub(crate) async fn create(
         Made::Now(((), (), made, (), ())) => made,
         Made::Before(id) => {
             let ids = Ids { project, manuscript, revision: RevisionId::from_uuid(id) };
-            read(&state, &member, "revisions.replay", ids).await?
+            read(&state, &member, "revisions.replay", ids).await.map_err(replayed)?
         }
     };
     let upload = if made.state == RevisionState::Pending { Some(signed(&state, &made)?) } else { None };

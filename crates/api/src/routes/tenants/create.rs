@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     State,
     auth::Caller,
-    idempotency::Key,
+    idempotency::{Key, replayed},
     json::{Body, text_field},
     problem::Problem,
     routes::projects::location,
@@ -69,6 +69,9 @@ pub(crate) async fn create(
             let (key, hash) = claim.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
             match workspaces::made_before(&state.tenant, &workspace, &key, hash).await {
                 Ok(Some(made)) => made,
+                Err(error @ (DbError::Unavailable(_) | DbError::CommitUnknown(_))) => {
+                    return Err(replayed(error));
+                }
                 _ => return Err(DbError::Refused(Refusal::DailyLimit).into()),
             }
         }
@@ -79,7 +82,7 @@ pub(crate) async fn create(
                     return Err(Problem::new(ProblemCode::TenantNotFound));
                 }
                 Ok(Some(made)) => made,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(replayed(error)),
             }
         }
         other => other?,

@@ -174,11 +174,11 @@ impl<'a> Desk<'a> {
             }
             Action::Disable { .. } => return self.shut_out(action).await,
             Action::Erase { user, .. } => match self.erase(user).await {
-                Err(DepartureError::LastOwner(_)) => return self.shut_out(action).await,
+                Err(DepartureError::LastOwner { .. }) => return self.shut_out(action).await,
                 Err(DepartureError::Endless) => {
                     return Ok(Done::Left("they enter workspaces as they leave them"));
                 }
-                Err(DepartureError::Database(error)) => Err(error),
+                Err(DepartureError::Database(error) | DepartureError::Unfinished(error)) => Err(error),
                 Ok(()) => Ok(()),
             },
         };

@@ -37,6 +37,7 @@ const OTHER_CONNECTIONS: usize = 20;
 pub(super) struct DataPlane {
     pub(super) data: Data,
     pub(super) issuer: Issuer,
+    pub(super) accounts: IssuerDb,
     /// Who may sign up.
     pub(super) sign_up: SignUp,
     pub(super) mailer: Mailer,
@@ -87,20 +88,22 @@ impl DataPlane {
             Ok(Err(error)) => return Err(store_failure(error)),
             Err(error) => return Err(store_failure(error)),
         };
-        let issuer = Issuer::open(options, pools.issuer, pools.control.clone(), pools.tenant.clone())
+        let accounts = pools.issuer;
+        let issuer = Issuer::open(options, accounts.clone(), pools.control.clone(), pools.tenant.clone())
             .await
             .map_err(|error| {
-            Failure::new("The issuer cannot be opened", "Look at the cause, then start again.").because(error)
-        })?;
+                Failure::new("The issuer cannot be opened", "Look at the cause, then start again.")
+                    .because(error)
+            })?;
         let data = Data { tenant: pools.tenant, control: pools.control, store: client, clock, ids };
-        Ok(Self { data, issuer, sign_up, mailer, store, server })
+        Ok(Self { data, issuer, accounts, sign_up, mailer, store, server })
     }
 
     /// Waits for mail that is on its way, closes the pools, then stops the database.
     pub(super) async fn stop(self) -> Result<(), Failure> {
-        let Self { data, issuer, mailer, store, server, .. } = self;
+        let Self { data, issuer, accounts, mailer, store, server, .. } = self;
         mailer.close(MAIL_PATIENCE).await;
-        drop((data, issuer, store));
+        drop((data, issuer, accounts, store));
         server.stop().await.map_err(|error| failures::postgres(&error))
     }
 }

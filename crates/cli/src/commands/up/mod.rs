@@ -135,7 +135,7 @@ impl Up {
             tokio::spawn(novelfoundry_api::serve(internal, router.clone(), tasks.last.clone()));
         }
         let api_task = tokio::spawn(novelfoundry_api::serve(api, router, tasks.api.clone()));
-        let worker = planes::worker(&plane.data, config);
+        let worker = planes::worker(&plane.data, config, Some(plane.accounts.clone()));
         let worker_task = tokio::spawn(worker.run(tasks.worker.clone()));
         tokio::spawn(telemetry::upkeep(recorder.clone(), tasks.last.clone()));
         tokio::spawn(rotate_keys(plane.issuer.clone(), tasks.last.clone()));

@@ -62,8 +62,10 @@ impl Create {
             return Ok(Exit::Done);
         }
         output.say(&format!(
-            "The account {} in {} has a workspace of its own and can sign in.",
-            self.email, installation.place
+            "The account {} in {} has a workspace of its own{} and can sign in.",
+            self.email,
+            installation.place,
+            if created.is_provisioned { "" } else { ", from its first sign-in on," }
         ));
         if made {
             output.say("Its password, which is shown this once:");

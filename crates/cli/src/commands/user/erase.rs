@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use novelfoundry_core::{Clock as _, IdSource, SystemClock, TenantId, UserId};
+use novelfoundry_core::{Clock as _, IdSource, SystemClock, TenantId, UserId, report};
 use novelfoundry_database::{
     departure::{self, DepartureError, Leaver},
     issuer::Account,
@@ -57,7 +57,7 @@ impl Erase {
             None => self.person.parse::<UserId>().map_err(|_| missing())?,
         };
         let known = departure::is_known(control, &Leaver::from_operator(operator, user)).await;
-        if account.is_none() && !known.map_err(|error| not_erased(&self.person, error.into()))? {
+        if account.is_none() && !known.map_err(|error| not_erased(&self.person, user, error.into()))? {
             return Err(missing());
         }
         if !self.yes {
@@ -66,7 +66,7 @@ impl Erase {
         let purge_after = context.loaded.config.api.purge_after_seconds.seconds();
         erase(&installation, &issuer, user, purge_after)
             .await
-            .map_err(|error| not_erased(&self.person, error))?;
+            .map_err(|error| not_erased(&self.person, user, error))?;
         let output = context.output;
         if output.json {
             let user_id = user.to_string();
@@ -118,7 +118,7 @@ impl Erase {
     }
 }
 
-/// Erases a person. May be repeated: the account goes last.
+/// Erases a person. May be repeated.
 pub(in crate::commands) async fn erase(
     installation: &Installation,
     issuer: &Issuer,
@@ -128,30 +128,37 @@ pub(in crate::commands) async fn erase(
     let Installation { control, tenant, operator, .. } = installation;
     let (leaver, ids) = (Leaver::from_operator(operator, user), IdSource::default());
     let deletion = || Deletion::plan(&ids, SystemClock.now(), purge_after);
-    departure::refuse_last_owner(control, tenant, &leaver).await?;
-    departure::depart(control, tenant, &leaver, deletion).await?;
-    issuer.erase_account(user).await?;
-    // A token that was refreshed amid it may have entered one more; from here on none is.
-    departure::depart(control, tenant, &leaver, deletion).await?;
+    Box::pin(departure::depart(control, tenant, &leaver, deletion, issuer.erase_account(user))).await?;
     tracing::info!(user_id = %user, "the operator erased a person");
     Ok(())
 }
 
-fn not_erased(person: &str, error: DepartureError) -> Failure {
-    let what = format!("{} was not erased", person.escape_debug());
+fn not_erased(person: &str, user: UserId, error: DepartureError) -> Failure {
+    let person = person.escape_debug();
+    let what = format!("{person} was not erased");
     match error {
         DepartureError::Database(error) => failures::database(&what, &error),
+        // By the id: the address may be gone.
+        DepartureError::Unfinished(error) => Failure::new(
+            format!("{person} is erased in part"),
+            format!(
+                "`novelfoundry user erase {user}` goes on with it; where nobody does, `up` finishes it within minutes."
+            ),
+        )
+        .because(report(&error))
+        .exit(Exit::Unavailable),
         DepartureError::Endless => Failure::new(what, "Shut the account by `user disable`, then try again.")
             .because(error)
             .exit(Exit::Unavailable),
-        DepartureError::LastOwner(workspaces) => {
+        DepartureError::LastOwner { workspaces, begun } => {
             let ids: Vec<_> = workspaces.iter().map(TenantId::to_string).collect();
+            let left = if begun { "; they have left others already" } else { "" };
             Failure::new(
                 what,
                 "Have another owner join by `novelfoundry user invite EMAIL --tenant ID --role owner`, or delete the \
                  workspace by `novelfoundry tenant delete ID`; then try again.",
             )
-            .because(format!("they are the only owner of others in: {}", ids.join(", ")))
+            .because(format!("they are the only owner of others in: {}{left}", ids.join(", ")))
             .exit(Exit::Refused)
         }
     }

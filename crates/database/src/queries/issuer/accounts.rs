@@ -128,13 +128,21 @@ pub async fn user_metadata(
     Ok(found.map(|text| text.0))
 }
 
+struct Metadata(Value);
+
+impl FromRow for Metadata {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        get(row, "user_metadata").map(Self)
+    }
+}
+
 static REPLACE_USER_METADATA: Query = query!(
     "issuer.replace_user_metadata",
-    [UUID, TEXT, JSONB, UUID],
+    [UUID, TEXT, JSONB, UUID, TEXT, TIMESTAMPTZ],
     "with present as (
        select a.user_id
          from issuer.accounts a
-        where a.user_id = $1
+        where a.user_id = $1 and a.disabled_at is null
           for no key update
      ), living as (
        select s.user_id
@@ -142,23 +150,31 @@ static REPLACE_USER_METADATA: Query = query!(
          join issuer.sessions s on s.user_id = p.user_id
         where s.session_id = $4 and s.revoked_at is null
           for share of s
+     ), changed as (
+       update issuer.accounts a
+          set user_metadata = $3
+         from living l
+        where a.user_id = l.user_id and a.user_metadata::text = $2
+       returning a.user_id, a.user_metadata
      )
-     update issuer.accounts a
-        set user_metadata = $3
-       from living l
-      where a.user_id = l.user_id and a.user_metadata::text = $2
-     returning a.user_metadata::text as user_metadata"
+     select c.user_metadata
+       from changed c
+      where $5 is null or issuer.set_password(c.user_id, $5, $4, $6)"
 );
 
-/// Puts metadata in the place of what [`user_metadata`] read; false where that has changed, or the session ended, since.
-/// The account is locked before the session, as whoever ends sessions does.
+/// Puts metadata in the place of what [`user_metadata`] read, and sets the password as [`set_password`] does where one is
+/// given: both or neither. Returns the metadata as it is kept; `None` where it has changed, or the session ended, since. The
+/// account is locked before the session, as whoever ends sessions does; from then on the session lives.
 pub async fn replace_user_metadata(
     db: &IssuerDb,
     user: UserId,
     session: SessionId,
     read: String,
     metadata: Value,
-) -> Result<bool, DbError> {
-    let values = parameters![user.as_uuid(), read, metadata, session.as_uuid()];
-    Ok(!db.query(&REPLACE_USER_METADATA, values).await?.is_empty())
+    password: Option<(&Secret, Timestamp)>,
+) -> Result<Option<Value>, DbError> {
+    let (hash, now) = password.map(|(hash, now)| (hash.expose().to_owned(), now)).unzip();
+    let values = parameters![user.as_uuid(), read, metadata, session.as_uuid(), hash, now];
+    let found: Option<Metadata> = optional(&db.query(&REPLACE_USER_METADATA, values).await?)?;
+    Ok(found.map(|metadata| metadata.0))
 }

@@ -77,23 +77,21 @@ pub(super) async fn update(
         }
         None => None,
     };
-    let data = body.data.filter(|data| !data.is_empty());
     let Bearer { user_id, session_id, .. } = bearer;
-    if let Some(hash) = hash {
-        // What is refused for its metadata changes no password.
-        if let Some(data) = &data {
-            merged(&issuer.metadata(bearer).await?, data)?;
-        }
-        if !queries::set_password(db, user_id, &hash, Some(session_id), options.clock.now()).await? {
-            return Err(SESSION_GONE);
-        }
+    let mut account = who.account;
+    // Each in one transaction: who is told to try again would be refused a password that is the same by now.
+    if let Some(data) = body.data.filter(|data| !data.is_empty()) {
+        let kept = issuer.merge_metadata(bearer, &data, hash.as_ref()).await?;
+        account = account.with_user_metadata(kept);
+    } else if let Some(hash) = &hash
+        && !queries::set_password(db, user_id, hash, Some(session_id), options.clock.now()).await?
+    {
+        return Err(SESSION_GONE);
+    }
+    if hash.is_some() {
         tracing::info!(%user_id, %session_id, "password changed; all other sessions ended");
     }
-    // Last, since only a session that lives may change anything, and the password's change ends others.
-    if let Some(data) = data {
-        issuer.merge_metadata(bearer, &data).await?;
-    }
-    Ok(axum::Json(session::user(&issuer.who(bearer).await?.account)))
+    Ok(axum::Json(session::user(&account)))
 }
 
 impl Issuer {
@@ -109,13 +107,24 @@ impl Issuer {
         found.ok_or(SESSION_GONE)
     }
 
-    async fn merge_metadata(&self, bearer: Bearer, data: &Map<String, Value>) -> Result<(), AuthError> {
+    /// Merges what the person says of themselves, and sets the password where one is given; what is refused changes
+    /// neither. Returns the metadata as it is kept.
+    async fn merge_metadata(
+        &self,
+        bearer: Bearer,
+        data: &Map<String, Value>,
+        hash: Option<&Secret>,
+    ) -> Result<Value, AuthError> {
         let Bearer { user_id, session_id, .. } = bearer;
+        let Inner { options, db, .. } = &*self.0;
+        let password = hash.map(|hash| (hash, options.clock.now()));
         for _ in 0..ATTEMPTS {
             let read = self.metadata(bearer).await?;
             let merged = merged(&read, data)?;
-            if queries::replace_user_metadata(&self.0.db, user_id, session_id, read, merged).await? {
-                return Ok(());
+            let kept =
+                queries::replace_user_metadata(db, user_id, session_id, read, merged, password).await?;
+            if let Some(kept) = kept {
+                return Ok(kept);
             }
         }
         Err(UNAVAILABLE)

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use novelfoundry_embedded::issuer::{AccountError, Limit};
+use novelfoundry_testkit::{Database, DelayingProxy};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use super::fixture::{Fixture, PASSWORD, text, token};
+use super::fixture::{Answer, Fixture, PASSWORD, open, serve, text, token};
 
 const ANNA: &str = "anna@example.com";
 const NEW: &str = "a wholly new passphrase";
@@ -223,4 +225,54 @@ async fn accounts_are_listed_page_by_page() {
         );
     }
     assert_eq!(listed, expected);
+}
+
+/// Serves the same issuer once more, with its accounts through a line that can be cut; returns where.
+async fn behind(fixture: &Fixture) -> (DelayingProxy, String) {
+    let proxy = DelayingProxy::start(&fixture.database.issuer, Duration::ZERO).await;
+    let database = Database { issuer: proxy.url(&fixture.database.issuer), ..fixture.database.clone() };
+    let issuer = Box::pin(open(&fixture.options, &database)).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/auth/v1/user", listener.local_addr().unwrap());
+    tokio::spawn(async move { serve(&issuer, listener).await });
+    (proxy, url)
+}
+
+/// Else who repeats it would be told that the password is the same, and the rest would be lost.
+#[tokio::test]
+async fn password_and_metadata_change_together_or_not_at_all() {
+    let fixture = Fixture::start().await;
+    let session = fixture.sign_up(ANNA).await;
+    let (proxy, url) = behind(&fixture).await;
+    let body = json!({"data": {"a": 1}, "password": NEW});
+    let put = async || {
+        let token = session["access_token"].as_str().unwrap();
+        let request = fixture.http.put(&url).bearer_auth(token).json(&body);
+        Answer::read(request.send().await.unwrap()).await
+    };
+    let state = "select user_metadata::text || password_hash from issuer.accounts";
+    let before = fixture.value(state).await;
+    proxy.cut_before("-- issuer.replace_user_metadata\n", 0);
+    put().await.is(503, "unexpected_failure");
+    assert_eq!(fixture.value(state).await, before);
+    proxy.mend();
+    assert_eq!(put().await.ok()["user_metadata"], json!({"a": 1}));
+    fixture.sign_in_with(ANNA, NEW).await.ok();
+    assert_eq!(fixture.user(&session).await.ok()["user_metadata"], json!({"a": 1}));
+}
+
+/// A second attempt would find the account, whose password nobody was told.
+#[tokio::test]
+async fn an_account_whose_workspace_must_wait_is_made_all_the_same() {
+    let fixture = Fixture::start().await;
+    let proxy = DelayingProxy::start(&fixture.database.tenant, Duration::ZERO).await;
+    let database = Database { tenant: proxy.url(&fixture.database.tenant), ..fixture.database.clone() };
+    let issuer = Box::pin(open(&fixture.options, &database)).await.unwrap();
+    proxy.cut_before_commit(true);
+    let made = issuer.create_account(ANNA, PASSWORD, serde_json::Map::new()).await.unwrap();
+    assert!(!made.is_provisioned);
+    let tenants = "select count(*) from app.tenants";
+    assert_eq!(fixture.value(tenants).await.as_deref(), Some("0"));
+    fixture.sign_in(ANNA).await.ok();
+    assert_eq!(fixture.value(tenants).await.as_deref(), Some("1"));
 }
