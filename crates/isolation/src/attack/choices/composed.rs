@@ -28,7 +28,7 @@ fn type_name(info: &TypeInfo) -> String {
 /// Returns rows of a composite type: out of one row of the tenant's where its fields are named alike, and field by field.
 pub(super) fn rows(hunt: &Hunt, catalog: &Catalog, info: &TypeInfo, wanted: Wanted<'_>) -> Vec<Choice> {
     let name = type_name(info);
-    let whole = |values: &[String]| format!("row({})::{name}", values.join(", "));
+    let composed = |values: &[String]| format!("row({})::{name}", values.join(", "));
     let mut choices = Vec::new();
     let parts: Vec<Vec<Choice>> = info
         .fields
@@ -44,7 +44,7 @@ pub(super) fn rows(hunt: &Hunt, catalog: &Catalog, info: &TypeInfo, wanted: Want
     for (row, keyed) in alike(hunt, catalog, &info.fields, wanted).into_iter().take(PARTS) {
         let theirs = fill(catalog, &info.fields, &row, &parts, false);
         let nobody = fill(catalog, &info.fields, &row, &parts, true);
-        choices.push(Choice { theirs: whole(&theirs), nobodys: whole(&nobody), likely: 8 });
+        choices.push(Choice { theirs: composed(&theirs), nobodys: composed(&nobody), likely: 8 });
         // Whose the row is may be looked at, and the rest of it taken for anybody's.
         let own = literal(&hunt.stage.attacker.id);
         let tied = |values: &[String]| -> Option<Vec<String>> {
@@ -65,7 +65,7 @@ pub(super) fn rows(hunt: &Hunt, catalog: &Catalog, info: &TypeInfo, wanted: Want
                 .cloned()
                 .collect();
             for theirs in [other, same] {
-                choices.push(Choice { theirs: whole(&theirs), nobodys: whole(&nobody), likely: 8 });
+                choices.push(Choice { theirs: composed(&theirs), nobodys: composed(&nobody), likely: 8 });
             }
         }
     }
@@ -83,8 +83,8 @@ pub(super) fn rows(hunt: &Hunt, catalog: &Catalog, info: &TypeInfo, wanted: Want
     };
     let first = vec![0; parts.len()];
     choices.push(Choice {
-        theirs: whole(&pick(&first, false)),
-        nobodys: whole(&pick(&first, true)),
+        theirs: composed(&pick(&first, false)),
+        nobodys: composed(&pick(&first, true)),
         likely: 7,
     });
     for part in 0..parts.len() {
@@ -92,7 +92,7 @@ pub(super) fn rows(hunt: &Hunt, catalog: &Catalog, info: &TypeInfo, wanted: Want
             let mut picked = first.clone();
             picked[part] = at;
             let (theirs, nobody) = (pick(&picked, false), pick(&picked, true));
-            choices.push(Choice { theirs: whole(&theirs), nobodys: whole(&nobody), likely: 5 });
+            choices.push(Choice { theirs: composed(&theirs), nobodys: composed(&nobody), likely: 5 });
         }
     }
     choices

@@ -54,7 +54,8 @@ pub(super) fn documents(hunt: &Hunt, catalog: &Catalog, wanted: Wanted<'_>) -> V
 /// Puts one tenant's id where a document says another's; none where it does not.
 fn with_tenant(document: &Value, said: &Value, whose: &Tenant, other: &Tenant) -> Option<Value> {
     let is_theirs = |value: &Value| {
-        value.as_str() == Some(whose.id.as_str()) || value.is_number() && value.to_string() == whose.id
+        value.as_str() == Some(whose.id.as_str())
+            || value.as_number().is_some_and(|number| number.to_string() == whose.id)
     };
     let mut document = document.clone();
     let fields = document.as_object_mut()?;

@@ -202,7 +202,7 @@ fn halves(
             for (other, kind) in function.argument_types.iter().enumerate().filter(|(other, _)| *other != at)
             {
                 if hunt.stage.catalog.base_type(*kind).is_some_and(|info| info.category == "S") {
-                    any[other] = "''".to_owned();
+                    "''".clone_into(&mut any[other]);
                 }
             }
             calls.extend([own, any].map(|call| (call.clone(), call)));

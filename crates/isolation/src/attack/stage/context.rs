@@ -46,7 +46,7 @@ impl Stage {
 }
 
 /// Fills a context's statements in for a tenant.
-pub(in crate::attack) fn fill(statements: &[String], tenant: &Tenant) -> Vec<String> {
+fn fill(statements: &[String], tenant: &Tenant) -> Vec<String> {
     let escape = |text: &str| text.replace('\'', "''");
     statements
         .iter()

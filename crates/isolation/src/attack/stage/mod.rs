@@ -7,7 +7,7 @@ mod context;
 mod play;
 mod worlds;
 
-pub(super) use context::{fill, role_of, setting_of};
+pub(super) use context::{role_of, setting_of};
 
 use super::links::{Links, owned_by};
 use crate::{

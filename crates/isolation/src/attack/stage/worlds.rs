@@ -7,7 +7,7 @@ use crate::{
         seed::Row,
     },
     catalog::{Relation, RelationKind},
-    session::literal,
+    session::{identifier, literal},
 };
 
 impl Stage {
