@@ -113,7 +113,7 @@ async fn judge(
     let mut found = false;
     if let Some(word) = hunt.told(outcome, &statements.join("; "))
         && !passes_on(hunt, function, context)
-        && !hunt.told_anyway(statements, &word).await?
+        && !(is_comparable(function, context) && hunt.told_anyway(statements, &word).await?)
     {
         let evidence = format!("it told {}", hunt.shown(&word));
         report(hunt, &rules::REVEALS, function, context, statements, &evidence);
@@ -125,6 +125,12 @@ async fn judge(
         found = true;
     }
     Ok(found)
+}
+
+/// Tells whether what a call answers where the victim's rows are not says something: statistics outlive rows, so that in
+/// general only what the attacker's own context shows does, and what says of itself that it reads nothing.
+fn is_comparable(function: &Function, context: TenantContext) -> bool {
+    context == TenantContext::Tenant || function.volatility == "i"
 }
 
 /// Reports a leak of a function, and of those that work for it where it is an aggregate.
