@@ -8,12 +8,14 @@
     reason = "a test that cannot be set up fails by panicking"
 )]
 
+mod clients;
 mod cluster;
 mod database;
 mod issuer;
 mod proxy;
 mod supabase_js;
 
+pub use clients::can_dump;
 pub use cluster::citus_bin_dir;
 pub use database::{Database, ENVIRONMENT, Nodes, Testbed};
 pub use issuer::TestIssuer;

@@ -25,6 +25,7 @@ struct Header {
     isolation: Option<Config>,
     #[serde(default)]
     expect: Vec<Expect>,
+    until: Option<u32>,
 }
 
 /// A case.
@@ -44,6 +45,8 @@ pub(crate) struct Case {
     pub(crate) schema: String,
     /// The repair.
     pub(crate) fix: String,
+    /// The last version of PostgreSQL that it is true of, if there is one.
+    pub(crate) until: Option<u32>,
 }
 
 /// Reads a case.
@@ -63,5 +66,6 @@ pub(crate) fn read(path: &Path) -> Result<Case, String> {
         expect: header.expect,
         schema: schema.to_owned(),
         fix: fix.to_owned(),
+        until: header.until,
     })
 }

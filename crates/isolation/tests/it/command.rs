@@ -45,6 +45,9 @@ async fn state(database: &Database) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leak_fails_and_its_repair_passes_and_the_source_is_as_it_was() {
+    if !novelfoundry_testkit::can_dump() {
+        return;
+    }
     let database = Database::empty().await;
     let app = format!("nf_app_{}", std::process::id());
     database.sql(&SCHEMA.replace("{app}", &app)).await.unwrap();
@@ -106,6 +109,9 @@ create event trigger watches on ddl_command_end execute function happens();
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_leads_back_to_itself_is_left_as_it_was() {
+    if !novelfoundry_testkit::can_dump() {
+        return;
+    }
     let database = Database::empty().await;
     let app = format!("nf_loop_{}", std::process::id());
     let admin = &database.admin;
@@ -191,6 +197,9 @@ fn a_run_that_is_stopped_leaves_no_copy_and_one_that_is_killed_leaves_it_to_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_and_attack_ask_alike_where_two_roles_could_be_the_apps() {
+    if !novelfoundry_testkit::can_dump() {
+        return;
+    }
     let database = Database::empty().await;
     let roles = ["one", "other"].map(|name| format!("nf_either_{name}_{}", std::process::id()));
     for role in &roles {
